@@ -1,0 +1,1 @@
+"""The desktop: a Qt window over a Bitcloud node."""

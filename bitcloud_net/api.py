@@ -1,0 +1,161 @@
+"""What programs may use: ``open_client()``, ``Client``, and the values they return. No logic.
+
+``app``, ``cli`` and other programs import this module and nothing deeper. A ``Client`` is either the
+node inside this process or, for the command line, a node that already runs and is reached over its
+control socket; both keep the same contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from bitcloud_net.core.errors import (
+    BadInput,
+    BitcloudError,
+    LocalFault,
+    PeerFault,
+    Refused,
+    Unavailable,
+)
+from bitcloud_net.views import (
+    Contribution,
+    Details,
+    EntriesChanged,
+    Entry,
+    EntryKind,
+    FolderContent,
+    Health,
+    HealthState,
+    Holder,
+    News,
+    NodeView,
+    Promise,
+    Published,
+    Status,
+    StatusChanged,
+    TestGrid,
+    TestGridChanged,
+    TestGridNode,
+    Transfer,
+    TransferChanged,
+    TransferKind,
+    TransferState,
+    to_json,
+)
+
+__all__ = [
+    "BadInput",
+    "BitcloudError",
+    "Client",
+    "Contribution",
+    "Details",
+    "EntriesChanged",
+    "Entry",
+    "EntryKind",
+    "FolderContent",
+    "Health",
+    "HealthState",
+    "Holder",
+    "LocalFault",
+    "News",
+    "NodeView",
+    "PeerFault",
+    "Promise",
+    "Published",
+    "Refused",
+    "Status",
+    "StatusChanged",
+    "TestGrid",
+    "TestGridChanged",
+    "TestGridNode",
+    "Transfer",
+    "TransferChanged",
+    "TransferKind",
+    "TransferState",
+    "Unavailable",
+    "to_json",
+]
+
+
+class Client(Protocol):
+    """A running node, as a program uses it. Every call may raise a ``BitcloudError``.
+
+    A *target* is a path of the virtual disk (``Public/Mary/Videos/Dawn.webm``) or a cap
+    (``bitcloud:1:fr:…``). Cancel: safe for every call; a transfer started by a cancelled ``publish`` or
+    ``fetch`` is cancelled too, and what was already stored is used when it is started again.
+    """
+
+    async def status(self) -> Status:
+        """Return the node at a glance."""
+
+    async def entries(self, path: str = "") -> tuple[Entry, ...]:
+        """List what is directly below ``path``; ``""`` lists the publishers. Sorted by name."""
+
+    async def details(self, target: str) -> Details:
+        """Return everything known about one file, asking its holders whether they are there."""
+
+    async def publish(
+        self, sources: Sequence[Path], to: str = "", *, wait: bool = True
+    ) -> tuple[Published, ...]:
+        """Publish files and folders below ``to`` (default: the person's own folder in *Public*).
+
+        With ``wait`` the call ends when every file has enough storage receipts; otherwise it returns
+        at once and the transfer goes on (see ``News``). A source that was interrupted before is
+        resumed without sending finished shares again.
+        """
+
+    async def fetch(self, target: str, destination: Path, *, wait: bool = True) -> Path:
+        """Save a file, or a folder with all below it, and return where it went.
+
+        ``destination`` is a folder (then the published name is used, made safe for this system) or
+        the new file's path. The file appears whole or not at all.
+        """
+
+    def read(
+        self, target: str, offset: int = 0, length: int | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the plain bytes of a file from ``offset`` on, as an iterator that arrives in order."""
+
+    async def share(self, path: str) -> str:
+        """Return the read cap of a file: who has this text can read the file."""
+
+    async def check(self, target: str, *, verify: bool = False) -> Details:
+        """Ask every holder for its share; with ``verify``, read and check every byte of every share."""
+
+    async def repair(self, target: str) -> Details:
+        """Rebuild missing or damaged shares and place them; return the health afterwards."""
+
+    async def url(self, target: str) -> str:
+        """Return the loopback address at which a browser or player opens the file, starting the
+        gateway where it does not run yet."""
+
+    async def contribute(self, *, folder: Path | None, capacity_bytes: int) -> Contribution:
+        """Make this computer a storage node that lends ``capacity_bytes`` in ``folder``; with
+        ``folder`` None stop being one (what is held stays on disk for the next start)."""
+
+    async def transfers(self) -> tuple[Transfer, ...]:
+        """Return the transfers under way and the last hundred that ended, newest first."""
+
+    async def pause(self, transfer: str) -> None:
+        """Hold a transfer until ``resume``; it survives a restart as paused."""
+
+    async def resume(self, transfer: str) -> None:
+        """Go on with a paused or failed transfer."""
+
+    async def cancel(self, transfer: str) -> None:
+        """End a transfer; nothing half done stays visible."""
+
+    def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
+        """Subscribe to what changes. A slow reader loses old snapshots, never the newest."""
+
+    async def test_grid(self) -> TestGrid | None:
+        """Return the local test grid that belongs to this home, or None."""
+
+    async def set_running_nodes(self, count: int) -> TestGrid:
+        """Switch nodes of the local test grid on or off until ``count`` of them run."""
+
+
+ProgressListener = Callable[[Transfer], None]

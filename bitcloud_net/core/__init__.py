@@ -1,0 +1,1 @@
+"""Pure decisions and bytes: no clock, no randomness, no files, no sockets."""

@@ -1,0 +1,1 @@
+"""The network: the only user of py-libp2p, and the same network in memory."""

@@ -1,0 +1,1 @@
+"""The nodepool: the shared database of signed rows, kept in SQLite."""

@@ -1,0 +1,1 @@
+"""Content on this machine's disk: shares, a person's own files, the vault."""

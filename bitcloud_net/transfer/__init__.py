@@ -1,0 +1,1 @@
+"""Whole files over many nodes: upload, download, rebuild."""
