@@ -72,9 +72,15 @@ class PeerFault(BitcloudError):
     default_code = "peer-fault"
 
     def __init__(
-        self, message: str, *, peer: bytes | None, evidence: bytes = b"", **detail: object
+        self,
+        message: str,
+        *,
+        peer: bytes | None,
+        evidence: bytes = b"",
+        code: str | None = None,
+        **detail: object,
     ) -> None:
-        super().__init__(message, **detail)
+        super().__init__(message, code=code, **detail)
         self.peer = peer
         self.evidence = evidence
 
