@@ -1,8 +1,8 @@
 """What programs may use: ``open_client()``, ``Client``, and the values they return. No logic.
 
-``app``, ``cli`` and other programs import this module and nothing deeper. A ``Client`` is either the
-node inside this process or, for the command line, a node that already runs and is reached over its
-control socket; both keep the same contract.
+``app``, ``cli`` and other programs import this module and nothing deeper. A ``Client`` is either
+the node inside this process or, for the command line, a node that already runs and is reached
+over its control socket; both keep the same contract.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ class Client(Protocol):
     """A running node, as a program uses it. Every call may raise a ``BitcloudError``.
 
     A *target* is a path of the virtual disk (``Public/Mary/Videos/Dawn.webm``) or a cap
-    (``bitcloud:1:fr:…``). Cancel: safe for every call; a transfer started by a cancelled ``publish`` or
-    ``fetch`` is cancelled too, and what was already stored is used when it is started again.
+    (``bitcloud:1:fr:…``). Cancel: safe for every call; a transfer started by a cancelled
+    ``publish`` or ``fetch`` is cancelled too, and what was already stored is used when it is
+    started again.
     """
 
     async def status(self) -> Status:
@@ -102,9 +103,9 @@ class Client(Protocol):
     ) -> tuple[Published, ...]:
         """Publish files and folders below ``to`` (default: the person's own folder in *Public*).
 
-        With ``wait`` the call ends when every file has enough storage receipts; otherwise it returns
-        at once and the transfer goes on (see ``News``). A source that was interrupted before is
-        resumed without sending finished shares again.
+        With ``wait`` the call ends when every file has enough storage receipts; otherwise it
+        returns at once and the transfer goes on (see ``News``). A source that was interrupted
+        before is resumed without sending finished shares again.
         """
 
     async def fetch(self, target: str, destination: Path, *, wait: bool = True) -> Path:
@@ -117,13 +118,17 @@ class Client(Protocol):
     def read(
         self, target: str, offset: int = 0, length: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open the plain bytes of a file from ``offset`` on, as an iterator that arrives in order."""
+        """Open the plain bytes of a file from ``offset`` on, as an iterator that arrives in
+        order.
+        """
 
     async def share(self, path: str) -> str:
         """Return the read cap of a file: who has this text can read the file."""
 
     async def check(self, target: str, *, verify: bool = False) -> Details:
-        """Ask every holder for its share; with ``verify``, read and check every byte of every share."""
+        """Ask every holder for its share; with ``verify``, read and check every byte of every
+        share.
+        """
 
     async def repair(self, target: str) -> Details:
         """Rebuild missing or damaged shares and place them; return the health afterwards."""

@@ -1,7 +1,7 @@
 """What programs see: frozen snapshots of files, health, transfers and nodes.
 
-A view is replaced, never edited. Text in it that came from somebody else (names, nicknames) is plain
-text and must be shown as such. Every view turns into JSON by ``to_json``.
+A view is replaced, never edited. Text in it that came from somebody else (names, nicknames) is
+plain text and must be shown as such. Every view turns into JSON by ``to_json``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Canonical bytes: what is hashed, signed and sent.
 
 The format is CBOR (RFC 8949) in its deterministic form (section 4.2.1), cut down to what Bitcloud
-needs: integers, byte strings, text in NFC, arrays, maps with text keys, booleans and null. There are no
-floats, no tags, no indefinite lengths; one value has exactly one encoding, so equal bytes and equal
-values mean the same.
+needs: integers, byte strings, text in NFC, arrays, maps with text keys, booleans and null. There
+are no floats, no tags, no indefinite lengths; one value has exactly one encoding, so equal bytes
+and equal values mean the same.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ import cbor2
 
 from bitcloud_net.core.errors import Malformed
 
-Value: TypeAlias = (
-    "None | bool | int | bytes | str | Sequence[Value] | Mapping[str, Value]"  # what may be encoded
-)
+Value: TypeAlias = "bool | int | bytes | str | Sequence[Value] | Mapping[str, Value] | None"
 
 MIN_INTEGER = -(2**63)
 """Smallest integer: what SQLite and every other language's 64-bit integer can hold."""
@@ -32,8 +30,8 @@ def encode(value: Value) -> bytes:
     """Return the one canonical encoding of ``value``.
 
     Raises:
-        Malformed: the value has a float, an integer beyond 64 bits, text outside NFC, a map key that
-            is not text, or is nested deeper than ``MAX_DEPTH``.
+        Malformed: the value has a float, an integer beyond 64 bits, text outside NFC, a map key
+            that is not text, or is nested deeper than ``MAX_DEPTH``.
     """
     _check(value, MAX_DEPTH)
     return cbor2.dumps(value, canonical=True)
@@ -54,7 +52,7 @@ def decode(data: bytes | memoryview, *, max_bytes: int) -> Value:
         again = cbor2.dumps(value, canonical=True)
     except Malformed:
         raise
-    except Exception as error:  # noqa: BLE001 - cbor2 raises many types on hostile bytes
+    except Exception as error:
         raise Malformed("bytes are not well-formed CBOR") from error
     if again != raw:
         raise Malformed("bytes are not in canonical form")
@@ -64,14 +62,7 @@ def decode(data: bytes | memoryview, *, max_bytes: int) -> Value:
 def _check(value: object, depth: int) -> None:
     if depth < 0:
         raise Malformed(f"nested deeper than {MAX_DEPTH}")
-    if value is None or isinstance(value, bool | bytes):
-        return
-    if isinstance(value, int):
-        if not MIN_INTEGER <= value <= MAX_INTEGER:
-            raise Malformed("integer beyond 64 bits")
-    elif isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, list | tuple):
+    if isinstance(value, list | tuple):
         for item in value:
             _check(item, depth - 1)
     elif isinstance(value, dict):
@@ -81,6 +72,16 @@ def _check(value: object, depth: int) -> None:
             _check_text(key)
             _check(item, depth - 1)
     else:
+        _check_atom(value)
+
+
+def _check_atom(value: object) -> None:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, int):  # a bool is one too
+        if not MIN_INTEGER <= value <= MAX_INTEGER:
+            raise Malformed("integer beyond 64 bits")
+    elif value is not None and not isinstance(value, bytes):
         raise Malformed(f"type {type(value).__name__} has no canonical encoding")
 
 

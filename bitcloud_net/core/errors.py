@@ -1,7 +1,7 @@
 """The error tree, sorted by whose fault it is.
 
-A caller decides by the class, a person reads the message, a program reads the code. Anything that is
-not a ``BitcloudError`` is a bug of ours and ends the node with a traceback.
+A caller decides by the class, a person reads the message, a program reads the code. Anything that
+is not a ``BitcloudError`` is a bug of ours and ends the node with a traceback.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ class BitcloudError(Exception):
 class Malformed(BitcloudError):
     """Bytes that are not what they claim to be.
 
-    Raised by parsers, which cannot know where the bytes came from. The layer that does know turns it
-    into the sender's fault (``BadMessage``), our caller's (``BadInput``) or our disk's (``LocalFault``).
+    Raised by parsers, which cannot know where the bytes came from. The layer that does know turns
+    it into the sender's fault (``BadMessage``), our caller's (``BadInput``) or our disk's
+    (``LocalFault``).
     """
 
     default_code = "malformed"
@@ -45,7 +46,9 @@ class BadInput(BitcloudError):
 
 
 class Refused(BitcloudError):
-    """A rightful no: ``no-space``, ``no-contract``, ``quota-exceeded``, ``not-permitted``, ``busy``."""
+    """A rightful no: ``no-space``, ``no-contract``, ``quota-exceeded``, ``not-permitted``,
+    ``busy``.
+    """
 
     default_code = "refused"
 
@@ -65,8 +68,8 @@ class LocalFault(BitcloudError):
 class PeerFault(BitcloudError):
     """A peer broke the protocol, provably.
 
-    ``peer`` is its node id, or None while the connection has no identity yet. ``evidence`` is what a
-    third party can check by itself (the peer's signature over the wrong thing), or empty.
+    ``peer`` is its node id, or None while the connection has no identity yet. ``evidence`` is
+    what a third party can check by itself (the peer's signature over the wrong thing), or empty.
     """
 
     default_code = "peer-fault"

@@ -1,7 +1,8 @@
 """Key pairs, signatures and typed ids.
 
-Ed25519 through libsodium (PyNaCl) and nothing else: two verifiers that disagree on an edge case could
-split the nodepool, so this module is the only one that signs or verifies Bitcloud's own signatures.
+Ed25519 through libsodium (PyNaCl) and nothing else: two verifiers that disagree on an edge case
+could split the nodepool, so this module is the only one that signs or verifies Bitcloud's own
+signatures.
 """
 
 from __future__ import annotations

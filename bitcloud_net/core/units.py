@@ -10,10 +10,14 @@ SEGMENT_BYTES = MIB
 """A file is sealed and coded in segments of this many plain bytes; the last one may be shorter."""
 
 LEAF_BYTES = 16 * KIB
-"""A block is hashed in leaves of this size, so that an audit moves one leaf and its path, not a block."""
+"""A block is hashed in leaves of this size, so that an audit moves one leaf and its path, not a
+block.
+"""
 
 INLINE_BYTES = 4 * KIB
-"""Files up to this size live sealed inside their manifest, and so inside a row: no shares at all."""
+"""Files up to this size live sealed inside their manifest, and so inside a row: no shares at
+all.
+"""
 
 MAX_SHARES = 128
 """Largest n. Beyond it neither cost nor survival improves enough to pay for the wider code."""

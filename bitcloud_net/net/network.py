@@ -1,8 +1,8 @@
 """What everyone else sees of the network: streams to nodes, by node id.
 
 Two implementations keep this contract, and one conformance suite (``bitcloud_net.testing.checks``)
-runs against both: ``libp2p_host`` (the real one) and ``memory_network`` (delay, loss and partition from
-a seed, in virtual time).
+runs against both: ``libp2p_host`` (the real one) and ``memory_network`` (delay, loss and
+partition from a seed, in virtual time).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Stream(Protocol):
     async def send(self, *pieces: Piece) -> None:
         """Send the pieces, in order, waiting as long as the peer's window is full.
 
-        Pieces must not be changed until the call returns. Cancel: the stream is reset (half a message
-        may be out), the connection and its other streams are unharmed.
+        Pieces must not be changed until the call returns. Cancel: the stream is reset (half a
+        message may be out), the connection and its other streams are unharmed.
 
         Raises:
             Unavailable: the stream or its connection is closed.

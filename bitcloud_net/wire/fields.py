@@ -18,7 +18,9 @@ _T = TypeVar("_T")
 
 
 class Fields:
-    """Reads a head: a canonical CBOR list. Every method raises ``Malformed`` when it does not fit."""
+    """Reads a head: a canonical CBOR list. Every method raises ``Malformed`` when it does not
+    fit.
+    """
 
     def __init__(self, head: Buffer) -> None:
         values = encoding.decode(bytes(head), max_bytes=MAX_HEAD_BYTES)
