@@ -1,0 +1,41 @@
+# Bitcloud: everything a person or a machine does with a checkout. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench screenshots lock clean
+
+PYTHON := .venv/bin/python
+HOME_DIR := .run/home
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## make .venv with all that is needed (under a second when nothing changed)
+	@./tools/setup.sh
+
+run: setup ## open the desktop on a local test grid; without a display, tell the story in the terminal
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
+		exec .venv/bin/bitcloud-desktop --test-grid --home $(HOME_DIR); \
+	else \
+		exec .venv/bin/bitcloud demo; \
+	fi
+
+test: setup lint ## lint, then run every test
+	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest
+
+lint: setup ## ruff, mypy --strict, import-linter
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup ## print the benchmark's figures as one JSON document
+	@$(PYTHON) tools/bench.py
+
+screenshots: setup ## take the README's pictures of the real window
+	@$(PYTHON) tools/screenshots.py
+
+lock: setup ## renew requirements/*.txt from pyproject.toml
+	@./tools/lock.sh
+
+clean: ## remove everything that was made here, the local test grid too
+	rm -rf .venv .run .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
