@@ -1,0 +1,224 @@
+"""Signed rows: what the nodepool is made of.
+
+::
+
+    row  = canonical CBOR array
+           [version, table, key, owner, seq, period, slot, expires, body, co_owners]
+    id   = BLAKE3 derive-key "bitcloud v1 row" over row
+    wire = canonical CBOR array [row, [[signer, Ed25519 signature over id], …]]
+
+A row can be checked alone, with no history. Its owner is the only truth about it: of two rows
+with one table and key the higher ``seq`` counts. The signers are the owner and then the co-owners,
+in this order and complete, so one row with one set of signatures has exactly one form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NewType
+
+from blake3 import blake3
+
+from bitcloud_net.core import encoding, keys
+from bitcloud_net.core.encoding import MAX_INTEGER
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.keys import KEY_BYTES, SIGNATURE_BYTES, PublicKey, SigningKey
+from bitcloud_net.core.row_bodies import Body, body_value, parse_body
+from bitcloud_net.core.table_rules import Table, TableRule, rule_of
+from bitcloud_net.core.units import MAX_ROW_BYTES
+
+RowId = NewType("RowId", bytes)
+"""The hash of a row, 32 bytes."""
+
+ROW_VERSION = 1
+MAX_PERIOD = 2**40
+"""The year 20,000,000; small enough that sums of periods never overflow anywhere."""
+
+_SIGNATURE_KIND = "row"
+_ID_CONTEXT = "bitcloud v1 row"
+_ROW_FIELDS = 10
+_SIGNATURE_ITEM_BYTES = 1 + 2 + KEY_BYTES + 2 + SIGNATURE_BYTES  # as canonical CBOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRow:
+    """One row with its signatures. Made by ``parse`` or ``make_row``, so its shape is always right;
+    whether the signatures hold is known after ``verify``.
+    """
+
+    table: Table
+    key: bytes  # begins with the owner's key
+    owner: PublicKey
+    seq: int
+    period: int  # when it was signed, in whole periods since 1970
+    slot: int  # its number among the owner's rows of this table and period
+    expires: int  # last period in which it is valid
+    body: Body | None  # None: a tombstone
+    co_owners: tuple[PublicKey, ...]
+    signatures: tuple[bytes, ...]  # of the owner, then of each co-owner
+    id: RowId
+    raw: bytes  # the wire form, stored and relayed as it is
+
+    @property
+    def key_suffix(self) -> bytes:
+        """The key without the owner in front: a folder's id, a file's id, a cid."""
+        return self.key[KEY_BYTES:]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> SignedRow:
+        """Return the row whose wire form is ``raw``. Says nothing about the signatures yet.
+
+        Raises:
+            Malformed: ``row-too-large``, ``row-not-canonical``, ``bad-row`` (shape), ``bad-body``,
+                ``unknown-table``, ``bad-key`` or ``bad-number``.
+        """
+        values, signers = _decode(raw)
+        _, number, key, owner, seq, period, slot, expires, body, co_owners = values
+        rule = _check_head(len(raw), values)
+        if [signer for signer, _ in signers] != [owner, *co_owners]:
+            raise Malformed("the signers are not the owners, in order", code="bad-row")
+        table = Table(number)
+        return cls(
+            table=table,
+            key=key,
+            owner=PublicKey(owner),
+            seq=seq,
+            period=period,
+            slot=slot,
+            expires=expires,
+            body=None if body is None else parse_body(rule.table, body),
+            co_owners=tuple(co_owners),
+            signatures=tuple(signature for _, signature in signers),
+            id=_row_id(raw[1 : len(raw) - _signatures_bytes(len(signers))]),
+            raw=raw,
+        )
+
+    def verify(self) -> None:
+        """Return when every owner's signature holds.
+
+        Raises:
+            Malformed: ``bad-signature``.
+        """
+        for signer, signature in zip((self.owner, *self.co_owners), self.signatures, strict=True):
+            keys.verify(signer, _SIGNATURE_KIND, self.id, signature)
+
+    def beats(self, seq: int, row_id: bytes) -> bool:
+        """Whether this row replaces one of the same key with this number and id.
+
+        The higher number wins; of two rows with one number, which only a cheat or a copied key can
+        make, the smaller id, so that all nodes choose the same.
+        """
+        return self.seq > seq or (self.seq == seq and self.id < row_id)
+
+
+def make_row(
+    table: Table,
+    key_suffix: bytes,
+    body: Body | None,
+    *,
+    signer: SigningKey,
+    seq: int,
+    period: int,
+    slot: int,
+    expires: int,
+    co_signers: Sequence[SigningKey] = (),
+) -> SignedRow:
+    """Sign a row owned by ``signer`` (and the co-signers) and return it.
+
+    ``body`` None makes a tombstone. The caller owns the counting: ``seq`` must grow per table and
+    key, ``slot`` must be unique per owner, table and period, or the two rows convict the owner.
+
+    Raises:
+        Malformed: what ``SignedRow.parse`` would say about the row.
+    """
+    owner = signer.public
+    co_owners = [co_signer.public for co_signer in co_signers]
+    plain = None if body is None else body_value(body)
+    row: list[encoding.Value] = [ROW_VERSION, int(table), owner + key_suffix, owner]
+    row += [seq, period, slot, expires, plain, list(co_owners)]
+    row_id = _row_id(encoding.encode(row))
+    signatures = [[key.public, key.sign(_SIGNATURE_KIND, row_id)] for key in (signer, *co_signers)]
+    return SignedRow.parse(encoding.encode([row, signatures]))
+
+
+def _decode(raw: bytes) -> tuple[list, list]:  # type: ignore[type-arg]
+    if len(raw) > MAX_ROW_BYTES:
+        raise Malformed(f"row of {len(raw)} bytes", code="row-too-large")
+    try:
+        value = encoding.decode(raw, max_bytes=MAX_ROW_BYTES)
+    except Malformed as error:
+        raise Malformed(error.message, code="row-not-canonical") from error
+    if not isinstance(value, list) or len(value) != 2:
+        raise Malformed("a row is a list of two", code="bad-row")
+    row, signers = value
+    if not isinstance(row, list) or len(row) != _ROW_FIELDS or row[0] != ROW_VERSION:
+        raise Malformed(f"a row has {_ROW_FIELDS} fields and version 1", code="bad-row")
+    if not isinstance(signers, list) or not all(map(_is_signature, signers)):
+        raise Malformed("signatures are pairs of key and signature", code="bad-row")
+    return row, signers
+
+
+def _is_signature(item: object) -> bool:
+    return isinstance(item, list) and len(item) == 2 and _is_key(item[0]) and _is_signed(item[1])
+
+
+def _is_key(item: object) -> bool:
+    return isinstance(item, bytes) and len(item) == KEY_BYTES
+
+
+def _is_signed(item: object) -> bool:
+    return isinstance(item, bytes) and len(item) == SIGNATURE_BYTES
+
+
+def _check_head(wire_bytes: int, row: list) -> TableRule:  # type: ignore[type-arg]
+    version, number, key, owner, seq, period, slot, expires, _, co_owners = row
+    if any(type(item) is not int for item in (version, number)):
+        raise Malformed("version and table are numbers", code="bad-row")
+    rule = rule_of(number)
+    if wire_bytes > rule.max_row_bytes:
+        raise Malformed(
+            f"row of {wire_bytes} bytes, a {rule.name} row has at most {rule.max_row_bytes}",
+            code="row-too-large",
+        )
+    _check_key(rule, key, owner)
+    _check_co_owners(rule, owner, co_owners)
+    _check_number("seq", seq, MAX_INTEGER)
+    _check_number("period", period, MAX_PERIOD)
+    _check_number("slot", slot, MAX_INTEGER)
+    _check_number("expires", expires, MAX_PERIOD)
+    return rule
+
+
+def _check_key(rule: TableRule, key: object, owner: object) -> None:
+    if not isinstance(owner, bytes) or len(owner) != KEY_BYTES:
+        raise Malformed("an owner is a key of 32 bytes", code="bad-key")
+    if not isinstance(key, bytes) or len(key) != KEY_BYTES + rule.key_suffix_bytes:
+        raise Malformed(
+            f"the key of a {rule.name} row is the owner and {rule.key_suffix_bytes} bytes",
+            code="bad-key",
+        )
+    if not key.startswith(owner):
+        raise Malformed("the key does not begin with the owner", code="bad-key")
+
+
+def _check_co_owners(rule: TableRule, owner: bytes, co_owners: object) -> None:
+    if not isinstance(co_owners, list) or not all(map(_is_key, co_owners)):
+        raise Malformed("co-owners are keys", code="bad-row")
+    if len(co_owners) > rule.max_co_owners:
+        raise Malformed(f"a {rule.name} row has at most {rule.max_co_owners}", code="bad-row")
+    if co_owners != sorted(set(co_owners)) or owner in co_owners:
+        raise Malformed("co-owners are sorted and different", code="bad-row")
+
+
+def _check_number(name: str, number: object, most: int) -> None:
+    if type(number) is not int or not 0 <= number <= most:
+        raise Malformed(f"{name} is a number from 0 to {most}", code="bad-number")
+
+
+def _signatures_bytes(count: int) -> int:
+    return 1 + count * _SIGNATURE_ITEM_BYTES
+
+
+def _row_id(row: bytes) -> RowId:
+    return RowId(blake3(row, derive_key_context=_ID_CONTEXT).digest())
