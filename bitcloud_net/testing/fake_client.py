@@ -1,0 +1,268 @@
+"""A ``Client`` without a node: files in a dictionary, and every call noted. For tests of
+programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from bitcloud_net.api import (
+    BadInput,
+    BitcloudError,
+    Contribution,
+    Details,
+    Entry,
+    EntryKind,
+    Health,
+    HealthState,
+    Holder,
+    News,
+    Promise,
+    Published,
+    Status,
+    TestGrid,
+    TestGridNode,
+    Transfer,
+    TransferChanged,
+    TransferKind,
+    TransferState,
+)
+
+HEALTH = Health(state=HealthState.HEALTHY, alive=10, total=10, needed=3, checked_s=1_700_000_000)
+"""The health of every file here."""
+CAP = "bitcloud:1:fr:mfrggzdfmztwq2lk"
+"""What ``share`` returns."""
+READ_BYTES = 1000
+"""``read`` hands out pieces of this size, so that readers meet several."""
+
+
+class FakeClient:
+    """Keeps the ``Client`` contract in memory.
+
+    ``files`` maps paths to content; ``calls`` lists what was asked; ``fail_with``, when set, is
+    raised by every call. ``hold`` makes ``publish`` and ``fetch`` wait for ever, for tests of
+    cancellation.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.calls: list[tuple[object, ...]] = []
+        self.fail_with: BitcloudError | None = None
+        self.hold = False
+        self.cancelled: list[str] = []
+        self.was_cancelled = trio.Event()
+        self.news_items: list[News] = []
+        self.grid: TestGrid | None = None
+        self.gateway: str | None = "http://127.0.0.1:4242"
+
+    async def status(self) -> Status:
+        """See ``Client``."""
+        self._note("status")
+        return Status(
+            node="12D3KooWfake",
+            person="Mary",
+            fingerprint="mary-fake",
+            addresses=("/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWfake",),
+            network="test",
+            peers=10,
+            nodes=(),
+            promise=Promise(shares=10, needed=3, may_fail=7, survival_70=1.0),
+            contribution=Contribution(on=False),
+            rows=12,
+            received_bytes=1,
+            sent_bytes=2,
+            receive_per_s=0,
+            send_per_s=0,
+            gateway=self.gateway,
+            transfers_running=0,
+            version="0.1.0",
+        )
+
+    async def entries(self, path: str = "") -> tuple[Entry, ...]:
+        """See ``Client``."""
+        self._note("entries", path)
+        prefix = f"{path}/" if path else ""
+        found = sorted(name for name in self.files if name.startswith(prefix))
+        names = {name.removeprefix(prefix).split("/")[0]: name for name in found}
+        return tuple(self._entry(prefix + name) for name in names)
+
+    async def details(self, target: str) -> Details:
+        """See ``Client``."""
+        self._note("details", target)
+        return self._details(target)
+
+    async def publish(
+        self, sources: Sequence[Path], to: str = "", *, wait: bool = True
+    ) -> tuple[Published, ...]:
+        """See ``Client``."""
+        self._note("publish", tuple(sources), to, wait)
+        await self._maybe_hold("publish")
+        self.news_items.append(TransferChanged(transfer=transfer()))
+        done = []
+        for source in sources:
+            path = f"{to or 'Public/Mary'}/{source.name}"
+            self.files[path] = await trio.Path(source).read_bytes()
+            done.append(Published(path=path, size_bytes=len(self.files[path]), health=HEALTH))
+        return tuple(done)
+
+    async def fetch(self, target: str, destination: Path, *, wait: bool = True) -> Path:
+        """See ``Client``."""
+        self._note("fetch", target, destination, wait)
+        await self._maybe_hold("fetch")
+        content = self._content(target)
+        where = trio.Path(destination)
+        if await where.is_dir():
+            where = where / target.split("/")[-1]
+        await where.write_bytes(content)
+        return Path(where)
+
+    @asynccontextmanager
+    async def read(
+        self, target: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See ``Client``."""
+        self._note("read", target, offset, length)
+        content = self._content(target)[offset:]
+        content = content if length is None else content[:length]
+        async with aclosing(_pieces(content)) as pieces:
+            yield pieces
+
+    async def share(self, path: str) -> str:
+        """See ``Client``."""
+        self._note("share", path)
+        self._content(path)
+        return CAP
+
+    async def check(self, target: str, *, verify: bool = False) -> Details:
+        """See ``Client``."""
+        self._note("check", target, verify)
+        return self._details(target)
+
+    async def repair(self, target: str) -> Details:
+        """See ``Client``."""
+        self._note("repair", target)
+        return self._details(target)
+
+    async def url(self, target: str) -> str:
+        """See ``Client``."""
+        self._note("url", target)
+        self._content(target)
+        return f"{self.gateway}/{target}"
+
+    async def contribute(self, *, folder: Path | None, capacity_bytes: int) -> Contribution:
+        """See ``Client``."""
+        self._note("contribute", folder, capacity_bytes)
+        where = None if folder is None else str(folder)
+        return Contribution(on=folder is not None, folder=where, capacity_bytes=capacity_bytes)
+
+    async def transfers(self) -> tuple[Transfer, ...]:
+        """See ``Client``."""
+        self._note("transfers")
+        return (transfer(),)
+
+    async def pause(self, transfer: str) -> None:
+        """See ``Client``."""
+        self._note("pause", transfer)
+
+    async def resume(self, transfer: str) -> None:
+        """See ``Client``."""
+        self._note("resume", transfer)
+
+    async def cancel(self, transfer: str) -> None:
+        """See ``Client``."""
+        self._note("cancel", transfer)
+
+    @asynccontextmanager
+    async def news(self) -> AsyncIterator[AsyncIterator[News]]:
+        """See ``Client``."""
+        self._note("news")
+        async with aclosing(_news(list(self.news_items))) as news:
+            yield news
+
+    async def test_grid(self) -> TestGrid | None:
+        """See ``Client``."""
+        self._note("test_grid")
+        return self.grid
+
+    async def set_running_nodes(self, count: int) -> TestGrid:
+        """See ``Client``."""
+        self._note("set_running_nodes", count)
+        if self.grid is None:
+            raise BadInput("there is no test grid", code="no-test-grid")
+        nodes = self.grid.nodes
+        switched = (dataclasses.replace(node, running=i < count) for i, node in enumerate(nodes))
+        self.grid = TestGrid(nodes=tuple(switched))
+        return self.grid
+
+    def _note(self, name: str, *arguments: object) -> None:
+        self.calls.append((name, *arguments))
+        if self.fail_with is not None:
+            raise self.fail_with
+
+    async def _maybe_hold(self, name: str) -> None:
+        if not self.hold:
+            return
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.cancelled.append(name)
+            self.was_cancelled.set()
+
+    def _content(self, target: str) -> bytes:
+        if target not in self.files:
+            raise BadInput(f"nothing is called {target!r}", code="not-found")
+        return self.files[target]
+
+    def _entry(self, path: str) -> Entry:
+        name = path.split("/")[-1]
+        if path not in self.files:
+            return Entry(kind=EntryKind.FOLDER, path=path, name=name, items=1)
+        size = len(self.files[path])
+        return Entry(
+            kind=EntryKind.FILE, path=path, name=name, mine=True, size_bytes=size, health=HEALTH
+        )
+
+    def _details(self, target: str) -> Details:
+        self._content(target)
+        holders = tuple(Holder(node=f"node{i}", share=i, alive=True) for i in range(10))
+        return Details(
+            entry=self._entry(target), health=HEALTH, holders=holders, verify_cap="bitcloud:1:fv:x"
+        )
+
+
+def transfer() -> Transfer:
+    """Return a transfer in the middle of its way."""
+    return Transfer(
+        id="t1",
+        kind=TransferKind.PUBLISH,
+        state=TransferState.RUNNING,
+        title="Dawn.webm",
+        target="Public/Mary/Dawn.webm",
+        bytes_done=512,
+        bytes_total=2048,
+        bytes_per_s=256,
+        seconds_left=6,
+    )
+
+
+def grid_of(count: int) -> TestGrid:
+    """Return a test grid whose ``count`` nodes all run."""
+    nodes = (
+        TestGridNode(index=i, node=f"12D3KooW{i}", address=f"/ip4/127.0.0.1/tcp/{i}", running=True)
+        for i in range(count)
+    )
+    return TestGrid(nodes=tuple(nodes))
+
+
+async def _pieces(content: bytes) -> AsyncGenerator[bytes, None]:
+    for start in range(0, len(content), READ_BYTES):
+        yield content[start : start + READ_BYTES]
+
+
+async def _news(items: list[News]) -> AsyncGenerator[News, None]:
+    for item in items:
+        yield item
