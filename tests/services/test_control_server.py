@@ -71,7 +71,7 @@ async def test_relative_paths_are_those_of_the_program(
 ) -> None:
     async with served(tmp_path / "home") as (fake, client):
         await client.contribute(folder=Path("lent"), capacity_bytes=1)
-        assert fake.calls[-1] == ("contribute", Path(os.path.abspath("lent")), 1)
+        assert fake.calls[-1] == ("contribute", Path(os.path.abspath("lent")), 1)  # noqa: ASYNC240
 
 
 async def test_read_streams_a_range(tmp_path: Path) -> None:
