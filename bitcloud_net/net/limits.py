@@ -1,0 +1,94 @@
+"""What one peer, one subnet and all of them together may take of this node."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetLimits:
+    """Bounds of one network host. The defaults suit a public node; a test grid widens some."""
+
+    max_connections: int = 1024
+    """Open connections in all; each costs about 60 KB and one descriptor."""
+
+    max_connections_per_peer: int = 4
+    """Both ends dialling at once makes two; a moving peer may leave two old ones behind."""
+
+    max_inbound_per_subnet: int = 8
+    """Accepted connections from one IPv4 /24 or IPv6 /48: what one customer of a provider holds."""
+
+    max_inbound_loopback: int = 512
+    """The same for this machine itself, which may run a whole test grid."""
+
+    max_pending_handshakes: int = 64
+    """Accepted connections that have not proven an identity yet."""
+
+    handshake_deadline_s: float = 10.0
+    """From the first packet to a multiplexed connection; a satellite link needs 4 s."""
+
+    max_streams_per_peer: int = 64
+    """Open streams of one peer in one direction. We use about five; the rest is for extensions."""
+
+    lan: bool = True
+    """Whether addresses that others tell us may be private ones. Off on a public node: nobody can
+    then make it knock at machines of its own network."""
+
+    max_known_peers: int = 10_000
+    """Peers whose addresses are remembered, the most recently learned ones."""
+
+    max_addresses_per_peer: int = 16
+    """Addresses remembered of one peer."""
+
+
+class Admission:
+    """Counts accepted sockets: first while they are strangers, then for as long as they live."""
+
+    def __init__(self, limits: NetLimits) -> None:
+        self._limits = limits
+        self._per_subnet: Counter[Hashable] = Counter()
+        self._pending = 0
+
+    @property
+    def pending(self) -> int:
+        """Accepted sockets whose handshake has not ended."""
+        return self._pending
+
+    def admit(self, ip: str) -> bool:
+        """Count a new socket, or return False when there is no room for it."""
+        subnet, room = self._subnet(ip)
+        if self._pending >= self._limits.max_pending_handshakes:
+            return False
+        if self._per_subnet[subnet] >= room:
+            return False
+        self._per_subnet[subnet] += 1
+        self._pending += 1
+        return True
+
+    def handshake_ended(self) -> None:
+        """The handshake of an admitted socket succeeded or failed."""
+        self._pending -= 1
+
+    def closed(self, ip: str) -> None:
+        """An admitted socket is closed."""
+        subnet, _ = self._subnet(ip)
+        self._per_subnet[subnet] -= 1
+        if not self._per_subnet[subnet]:
+            del self._per_subnet[subnet]
+
+    def _subnet(self, ip: str) -> tuple[Hashable, int]:
+        address = _address(ip)
+        if address.is_loopback:
+            return "loopback", self._limits.max_inbound_loopback
+        bits = 24 if address.version == 4 else 48
+        network = ipaddress.ip_network((int(address), bits), strict=False)
+        return network, self._limits.max_inbound_per_subnet
+
+
+def _address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(ip.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address
