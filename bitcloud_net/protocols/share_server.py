@@ -1,0 +1,352 @@
+"""The storage node's side of the share protocol: take shares in, hand blocks out.
+
+One call of ``ShareServer.handle`` serves one client's stream until it ends. Inside, one task
+receives, one sends, two read blocks from the disk, and each upload under way has one that writes;
+queues between them are short, so a client that is faster than our disk is held back by its own
+window. What a client may ask at once is bounded; more is answered ``busy`` or waits on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from bitcloud_net.core.errors import BadInput, BadMessage, LocalFault, Malformed, Refused
+from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.receipt import StorageReceipt
+from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.net.network import Stream
+from bitcloud_net.tasks import open_tasks
+from bitcloud_net.wire import share_session as wire
+from bitcloud_net.wire.fields import Buffer
+from bitcloud_net.wire.frames import FrameParser, pack_frame
+
+MAX_UPLOADS: Final = 64
+"""Uploads under way on one stream: a folder is published eight files at a time."""
+MAX_SMALL_PUTS: Final = 32
+"""Small shares of one stream on their way to the disk at once; they share one group commit."""
+MAX_WAITING_READS: Final = 64
+"""Block questions of one stream waiting for the disk; cancelled ones leave the queue unread."""
+READERS: Final = 2
+"""Blocks of one stream read at the same time: one from the disk while one is sent."""
+INTAKE_MESSAGES: Final = 4
+"""Blocks of one upload waiting to be written, up to 1 MiB each."""
+ACKNOWLEDGE_BLOCKS: Final = 4
+"""A ``Held`` goes out after so many blocks, or as soon as nothing more waits."""
+OUTBOX_MESSAGES: Final = 4
+"""Answers waiting for the stream's sender, up to 1 MiB each."""
+
+
+_ANSWERED = (Refused, BadInput, LocalFault, Malformed)
+"""Errors that a client is told about; anything else ends the stream or is a bug."""
+
+
+class StoredShare(Protocol):
+    """What the store says of a share that is durable now."""
+
+    @property
+    def cid(self) -> bytes: ...
+    @property
+    def share_no(self) -> int: ...
+    @property
+    def share_root(self) -> bytes: ...
+    @property
+    def share_bytes(self) -> int: ...
+
+
+class StoredBlock(Protocol):
+    """A block as read from the disk, checked, with its Merkle paths."""
+
+    @property
+    def data(self) -> Buffer: ...
+    @property
+    def block_root(self) -> bytes: ...
+    @property
+    def block_path(self) -> Sequence[bytes]: ...
+    @property
+    def segment_path(self) -> Sequence[bytes]: ...
+
+
+class ShareKeeper(Protocol):
+    """What the server needs of the share store (``storage.share_store``)."""
+
+    async def begin(self, header: ShareHeader, salt: bytes) -> int: ...
+
+    async def put_block(
+        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+    ) -> None: ...
+
+    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare: ...
+
+    async def put_share(
+        self,
+        header: ShareHeader,
+        manifest: bytes,
+        blocks: Sequence[Buffer],
+        segment_hashes: Sequence[bytes],
+    ) -> StoredShare: ...
+
+    async def abandon(self, upload_id: bytes, share_no: int) -> None: ...
+
+    async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock: ...
+
+    async def read_manifest(self, cid: bytes) -> bytes | None: ...
+
+    def shares_of(self, cid: bytes) -> tuple[int, ...]: ...
+
+
+class ShareServer:
+    """Serves the share protocol out of one store, signing as one node."""
+
+    def __init__(self, keeper: ShareKeeper, key: SigningKey, period: Callable[[], int]) -> None:
+        self._keeper = keeper
+        self._key = key
+        self._period = period
+
+    async def handle(self, stream: Stream) -> None:
+        """Serve one stream until the client ends it. Cancel: safe; unfinished uploads can resume.
+
+        Raises:
+            PeerFault: the client broke the protocol.
+            Unavailable: the connection is gone.
+        """
+        async with open_tasks() as nursery:
+            session = _Session(self._keeper, self._key, self._period, stream, nursery)
+            await session.run()
+            nursery.cancel_scope.cancel()
+
+
+class _Session:
+    def __init__(
+        self,
+        keeper: ShareKeeper,
+        key: SigningKey,
+        period: Callable[[], int],
+        stream: Stream,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._keeper = keeper
+        self._key = key
+        self._period = period
+        self._stream = stream
+        self._nursery = nursery
+        self._outbox, self._to_send = trio.open_memory_channel[tuple[int, wire.Answer]](
+            OUTBOX_MESSAGES
+        )
+        self._reads, self._to_read = trio.open_memory_channel[tuple[int, wire.GetBlock]](
+            MAX_WAITING_READS
+        )
+        self._uploads: dict[tuple[bytes, int], _Intake] = {}
+        self._small_puts = trio.CapacityLimiter(MAX_SMALL_PUTS)
+        self._unread: set[int] = set()  # numbers of block questions nobody has read for yet
+
+    async def run(self) -> None:
+        self._nursery.start_soon(self._send_all)
+        for _ in range(READERS):
+            self._nursery.start_soon(self._read_all)
+        parser = FrameParser()
+        while data := await self._stream.receive():
+            try:
+                for frame in parser.feed(data):
+                    request = wire.parse_request(frame.type, frame.head, frame.payload)
+                    await self._take(frame.request, request)
+            except Malformed as error:
+                message = f"nonsense on the share protocol: {error}"
+                raise BadMessage(message, peer=self._stream.peer) from error
+
+    # One case per message: a table, however long.
+    async def _take(self, number: int, request: wire.Request) -> None:  # noqa: C901
+        match request:
+            case wire.PutBlock() | wire.Finish():
+                await self._continue_upload(number, request)
+            case wire.GetBlock():
+                self._unread.add(number)
+                await self._reads.send((number, request))
+            case wire.PutShare():
+                place = object()
+                await self._small_puts.acquire_on_behalf_of(place)
+                self._nursery.start_soon(self._put_share, number, request, place)
+            case wire.Begin():
+                await self._answer(number, lambda: self._begin(number, request))
+            case wire.Cancel():
+                self._unread.discard(request.request)
+            case wire.Find():
+                shares = tuple(self._held(cid) for cid in request.cids)
+                await self._outbox.send((number, wire.Found(shares=shares)))
+            case wire.GetManifest():
+                await self._answer(number, lambda: self._manifest(request))
+            case wire.Abandon():
+                await self._answer(number, lambda: self._abandon(request))
+
+    async def _send_all(self) -> None:
+        async for number, answer in self._to_send:
+            kind, head, payload = wire.pack(answer)
+            prefix = pack_frame(number, kind, head, len(payload))
+            if len(payload):
+                await self._stream.send(prefix, payload)
+            else:
+                await self._stream.send(prefix)
+
+    async def _answer(self, number: int, make: Callable[[], Awaitable[wire.Answer]]) -> bool:
+        """Send what ``make`` returns, or why it could not; return whether it could."""
+        try:
+            answer = await make()
+        except _ANSWERED as error:
+            text = error.message[: wire.MAX_TEXT]
+            await self._outbox.send((number, wire.RefusedIs(error_code=error.code, text=text)))
+            return False
+        await self._outbox.send((number, answer))
+        return True
+
+    # Handing out
+
+    async def _read_all(self) -> None:
+        async for number, question in self._to_read.clone():
+            if number in self._unread:
+                self._unread.discard(number)
+                await self._answer(number, lambda question=question: self._block(question))  # type: ignore[misc]
+
+    async def _block(self, question: wire.GetBlock) -> wire.Answer:
+        cid, share_no, segment_no = question.cid, question.share_no, question.segment_no
+        block = await self._keeper.read_block(cid, share_no, segment_no)
+        statement = wire.block_statement(cid, share_no, segment_no, block.block_root)
+        return wire.Block(
+            block_path=tuple(block.block_path),
+            segment_path=tuple(block.segment_path),
+            signature=self._key.sign(wire.BLOCK_ANSWER, statement),
+            block=block.data,
+        )
+
+    def _held(self, cid: bytes) -> tuple[int, ...]:
+        return self._keeper.shares_of(cid)[: wire.MAX_SHARES_PER_NODE]
+
+    async def _manifest(self, question: wire.GetManifest) -> wire.Answer:
+        return wire.ManifestIs(manifest=await self._keeper.read_manifest(question.cid) or b"")
+
+    # Taking in
+
+    async def _begin(self, number: int, request: wire.Begin) -> wire.Answer:
+        if len(self._uploads) >= MAX_UPLOADS:
+            raise Refused("too many uploads at once; finish some first", code="busy")
+        header = ShareHeader.parse(request.header)
+        held = await self._keeper.begin(header, request.salt)
+        intake = _Intake(header.upload_id, header.share_no)
+        if (old := self._uploads.get(intake.name)) is not None:
+            old.close()
+        self._uploads[intake.name] = intake
+        self._nursery.start_soon(self._take_in, intake)
+        return wire.Begun(held=held)
+
+    async def _continue_upload(self, number: int, request: wire.PutBlock | wire.Finish) -> None:
+        intake = self._uploads.get((request.upload_id, request.share_no))
+        if intake is not None:
+            await intake.put(number, request)
+
+    async def _take_in(self, intake: _Intake) -> None:
+        """Write the blocks of one upload, in order, until it is finished or fails."""
+        try:
+            async for number, request in intake.messages:
+                if isinstance(request, wire.Finish):
+                    await self._answer(number, lambda r=request: self._finish(r))  # type: ignore[misc]
+                    return
+                if not await self._write(number, request, intake):
+                    return
+        finally:
+            intake.close()
+            if self._uploads.get(intake.name) is intake:
+                del self._uploads[intake.name]
+
+    async def _write(self, number: int, request: wire.PutBlock, intake: _Intake) -> bool:
+        try:
+            await self._keeper.put_block(
+                request.upload_id,
+                request.share_no,
+                request.segment_no,
+                request.block,
+                request.segment_hash,
+            )
+        except _ANSWERED as error:
+            text = error.message[: wire.MAX_TEXT]
+            await self._outbox.send((number, wire.RefusedIs(error_code=error.code, text=text)))
+            return False
+        intake.unacknowledged += 1
+        if intake.unacknowledged >= ACKNOWLEDGE_BLOCKS or intake.empty:
+            intake.unacknowledged = 0
+            held = wire.Held(
+                upload_id=request.upload_id, share_no=request.share_no, held=request.segment_no + 1
+            )
+            await self._outbox.send((number, held))
+        return True
+
+    async def _finish(self, request: wire.Finish) -> wire.Answer:
+        manifest = bytes(request.manifest)
+        stored = await self._keeper.finish(request.upload_id, request.share_no, manifest)
+        return self._receipt(stored)
+
+    async def _put_share(self, number: int, request: wire.PutShare, place: object) -> None:
+        try:
+            await self._answer(number, lambda: self._store_small(request))
+        finally:
+            self._small_puts.release_on_behalf_of(place)
+
+    async def _store_small(self, request: wire.PutShare) -> wire.Answer:
+        header = ShareHeader.parse(request.header)
+        payload = memoryview(request.payload)
+        manifest, blocks = payload[: request.manifest_bytes], payload[request.manifest_bytes :]
+        stored = await self._keeper.put_share(
+            header, bytes(manifest), _cut(header, blocks), request.segment_hashes
+        )
+        return self._receipt(stored)
+
+    async def _abandon(self, request: wire.Abandon) -> wire.Answer:
+        if (intake := self._uploads.get((request.upload_id, request.share_no))) is not None:
+            intake.close()
+        await self._keeper.abandon(request.upload_id, request.share_no)
+        return wire.Begun(held=0)
+
+    def _receipt(self, stored: StoredShare) -> wire.Stored:
+        receipt = StorageReceipt.build(
+            self._key,
+            cid=stored.cid,
+            share_no=stored.share_no,
+            share_root=stored.share_root,
+            share_bytes=stored.share_bytes,
+            period=self._period(),
+        )
+        return wire.Stored(receipt=receipt.encode())
+
+
+def _cut(header: ShareHeader, blocks: memoryview) -> list[Buffer]:
+    """Cut the blocks of a small share apart."""
+    layout = header.layout
+    if len(blocks) != layout.share_bytes:
+        raise Malformed("a share of another length than its header says")
+    starts = [layout.block_start(index) for index in range(layout.segment_count)]
+    return [blocks[at : at + layout.block_bytes(i)] for i, at in enumerate(starts)]
+
+
+class _Intake:
+    """The blocks of one upload between the stream and the disk."""
+
+    def __init__(self, upload_id: bytes, share_no: int) -> None:
+        self.name = (upload_id, share_no)
+        self.unacknowledged = 0
+        self._send, self.messages = trio.open_memory_channel[
+            tuple[int, wire.PutBlock | wire.Finish]
+        ](INTAKE_MESSAGES)
+
+    async def put(self, number: int, request: wire.PutBlock | wire.Finish) -> None:
+        try:
+            await self._send.send((number, request))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the upload failed meanwhile; its client was told
+
+    @property
+    def empty(self) -> bool:
+        return self.messages.statistics().current_buffer_used == 0
+
+    def close(self) -> None:
+        self._send.close()
+        self.messages.close()
