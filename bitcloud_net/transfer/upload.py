@@ -24,7 +24,8 @@ import trio
 from blake3 import blake3
 
 from bitcloud_net.core import merkle
-from bitcloud_net.core.erasure import CodeParams, Coder, get_coder
+from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core.erasure import Coder, get_coder
 from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.core.layout import Layout
 from bitcloud_net.core.manifest import (
