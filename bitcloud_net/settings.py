@@ -1,0 +1,108 @@
+"""The settings of one home: frozen, typed, each with a unit and a description; kept as TOML.
+
+The form in the window, ``--help`` and the documentation are made from ``describe()``. Secrets are
+not settings; they are in the vault.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from bitcloud_net.core.errors import LocalFault
+
+FILE: Final = "settings.toml"
+VERSION: Final = 1
+MAX_BYTES: Final = 64 * 1024
+
+PUBLIC_NETWORK: Final = "bitcloud"
+"""The network that everybody shares. Test grids have a name of their own and never mix with it."""
+
+
+def _setting(default: Any, description: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"description": description, "unit": unit})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person may choose for one home. A new value is a new ``Settings``."""
+
+    name: str = _setting("", "the name that others see beside what you publish")
+    network: str = _setting(PUBLIC_NETWORK, "the network this home belongs to")
+    listen: tuple[str, ...] = _setting(
+        ("/ip4/0.0.0.0/tcp/0",), "where the node listens; port 0 is chosen once and then kept"
+    )
+    bootstrap: tuple[str, ...] = _setting((), "addresses of nodes to join the network through")
+    contribute_folder: str = _setting("", "the folder lent to the grid; empty: none")
+    contribute_bytes: int = _setting(0, "how much of it is lent", "bytes")
+    gateway_port: int = _setting(0, "port of the gateway for browsers and players; 0: any")
+
+
+def load_settings(home: Path) -> Settings:
+    """Return the settings of ``home``, the defaults where there are none.
+
+    Raises:
+        LocalFault: the file cannot be read, is damaged (``settings-damaged``), or is of a newer
+            version (``settings-too-new``).
+    """
+    path = home / FILE
+    try:
+        data = path.read_bytes()[:MAX_BYTES]
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise LocalFault(f"cannot read {path}: {error.strerror}", code="unreadable") from error
+    try:
+        plain = tomllib.loads(data.decode())
+        if plain.pop("version", VERSION) > VERSION:
+            message = f"{path} was written by a newer Bitcloud; update this one first"
+            raise LocalFault(message, code="settings-too-new")
+        return _from_plain(plain)
+    except (ValueError, TypeError) as error:
+        message = f"{path} is damaged ({error}); mend it, or remove it to start with the defaults"
+        raise LocalFault(message, code="settings-damaged") from error
+
+
+def save_settings(home: Path, settings: Settings) -> None:
+    """Write the settings as a whole, or not at all. Values that are the default are left out."""
+    lines = [f"version = {VERSION}"]
+    for item in fields(Settings):
+        value = getattr(settings, item.name)
+        if value != item.default:
+            unit = f", in {item.metadata['unit']}" if item.metadata["unit"] else ""
+            lines += [f"# {item.metadata['description']}{unit}", f"{item.name} = {_toml(value)}"]
+    fresh = home / (FILE + ".new")
+    fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    fresh.replace(home / FILE)
+
+
+def describe() -> dict[str, tuple[Any, str, str]]:
+    """Return for each setting its default, its description and its unit."""
+    return {
+        item.name: (item.default, item.metadata["description"], item.metadata["unit"])
+        for item in fields(Settings)
+    }
+
+
+def _toml(value: str | int | tuple[str, ...]) -> str:
+    # JSON's strings, numbers and lists of strings are TOML's as well.
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _from_plain(plain: dict[str, Any]) -> Settings:
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        if item.name not in plain:
+            continue
+        value = plain.pop(item.name)
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            value = tuple(value)
+        if type(value) is not type(item.default):
+            raise TypeError(f"{item.name} has a value of a wrong type")
+        values[item.name] = value
+    if plain:
+        raise ValueError(f"there is no setting {next(iter(plain))}")
+    return Settings(**values)
