@@ -16,7 +16,7 @@ from typing import Protocol
 import zfec
 
 from bitcloud_net.core import isal
-from bitcloud_net.core.code import CodeParams as CodeParams  # part of this interface
+from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.xchacha import Buffer
 
