@@ -1,0 +1,258 @@
+"""Accepting rows: the checks in order, cheap ones first, and the writing.
+
+Order: form (``SignedRow.parse``) → time → slot and number → signatures → contradictions → the rows
+it belongs to → room. The first failure decides. Everything here runs inside one transaction of the
+writer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.row_bodies import parents_of
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.units import GIB
+from bitcloud_net.nodepool.outcome import Fate, Outcome
+from bitcloud_net.nodepool.proofs import Proof, record
+from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
+from bitcloud_net.nodepool.waiting_room import WaitingRoom
+from bitcloud_net.wire.range_index import item_of
+
+EARLY_PERIODS = 1
+"""A row may carry the next period: clocks differ, and it comes into force within ten minutes."""
+SLACK_PERIODS = 1
+"""A row is held one period past its expiry, for partners whose clock is behind."""
+MAX_POOL_BYTES = 4 * GIB
+"""Rows of everybody together; beyond it only own rows are taken."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How much is held; kept in memory so that limits cost no query."""
+
+    size: int = 0
+    per_owner: dict[tuple[Table, bytes], int] = field(default_factory=dict)
+
+    def add(self, table: Table, owner: bytes, rows: int, size: int) -> None:
+        """Count ``rows`` more (or fewer) rows and ``size`` bytes of one owner."""
+        count = self.per_owner.get((table, owner), 0) + rows
+        if count:
+            self.per_owner[table, owner] = count
+        else:
+            self.per_owner.pop((table, owner), None)
+        self.size += size
+
+    def merge(self, gains: Tally) -> None:
+        """Take over what a batch gained, after its commit."""
+        for (table, owner), rows in gains.per_owner.items():
+            self.add(table, owner, rows, 0)
+        self.size += gains.size
+
+    def rows(self, table: Table, owner: bytes) -> int:
+        """Return how many rows of a table one owner has."""
+        return self.per_owner.get((table, owner), 0)
+
+
+@dataclass(slots=True)
+class IndexChange:
+    """Items that enter and leave the reconciled set of one table."""
+
+    add: list[bytes] = field(default_factory=list)
+    remove: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    seq: int
+    id: bytes
+    period: int
+    bytes: int
+
+
+class Acceptance:
+    """One batch. ``changes`` is what the reconciled sets, and ``gains`` what the tally must take
+    over after the commit; a batch that fails leaves both as they were.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        waiting: WaitingRoom,
+        tally: Tally,
+        *,
+        now: int,
+        max_pool_bytes: int = MAX_POOL_BYTES,
+    ) -> None:
+        self._db = connection
+        self._waiting = waiting
+        self._tally = tally
+        self.now = now
+        self._max_pool_bytes = max_pool_bytes
+        self.gains = Tally()
+        self.changes: dict[Table, IndexChange] = {}
+        self.unparked: list[Outcome] = []
+        self.proofs = 0
+
+    def accept(self, row: SignedRow, *, own: bool = False) -> Outcome:
+        """Check one parsed row and write it where it deserves it, with all that waited for it."""
+        try:
+            outcome = self._decide(row, own)
+        except Malformed as error:
+            return Outcome(fate=Fate.REFUSED, row=row, code=error.code, reason=error.message)
+        if outcome.fate is Fate.ACCEPTED:
+            self.unparked += self._take_waiting(row)
+        return outcome
+
+    def _take_waiting(self, row: SignedRow) -> Iterable[Outcome]:
+        for child in self._waiting.take((row.table, row.key)):
+            yield self.accept(child)
+
+    def _decide(self, row: SignedRow, own: bool) -> Outcome:  # noqa: FBT001 - private
+        self._check_time(row)
+        self._check_slot_number(row)
+        held = self._held(row)
+        if held is not None and held.id == row.id:
+            return Outcome(fate=Fate.KNOWN, row=row)
+        if held is not None and held.seq > row.seq:
+            return Outcome(fate=Fate.STALE, row=row)
+        row.verify()
+        self._check_contradictions(row, held)
+        missing = self._missing_parent(row)
+        if missing is not None:
+            return self._park(row, missing)
+        if not own:
+            self._check_room(row, held)
+        self._write(row, held)
+        return Outcome(fate=Fate.ACCEPTED, row=row)
+
+    def _check_time(self, row: SignedRow) -> None:
+        rule = RULES[row.table]
+        life = row.expires - row.period
+        if row.period > self.now + EARLY_PERIODS:
+            raise Malformed("the row is from the future", code="from-future")
+        if row.expires < self.now - SLACK_PERIODS:
+            raise Malformed("the row has expired", code="expired")
+        if row.body is None and life != rule.tombstone_life_periods:
+            raise Malformed(
+                f"a {rule.name} tombstone lives {rule.tombstone_life_periods} periods",
+                code="lives-too-long",
+            )
+        if row.body is not None and not 0 <= life <= rule.max_life_periods:
+            raise Malformed(
+                f"a {rule.name} row lives at most {rule.max_life_periods} periods",
+                code="lives-too-long",
+            )
+
+    def _check_slot_number(self, row: SignedRow) -> None:
+        slots = RULES[row.table].slots_per_period
+        if row.slot >= slots:
+            raise Malformed(
+                f"slot {row.slot}; an owner has {slots} in a period", code="slot-too-high"
+            )
+
+    def _held(self, row: SignedRow) -> _Held | None:
+        found = self._db.execute(
+            "SELECT seq, id, period, length(raw) FROM np_row WHERE tbl = ? AND key = ?",
+            (row.table, row.key),
+        ).fetchone()
+        return None if found is None else _Held(*found)
+
+    def _check_contradictions(self, row: SignedRow, held: _Held | None) -> None:
+        """Keep proofs against the owner; refuse the row that must not win."""
+        if held is not None and held.seq == row.seq:
+            self._convict(row, "SELECT raw FROM np_row WHERE id = ?", (held.id,))
+            if not row.beats(held.seq, held.id):
+                raise Malformed("another row has its number", code="number-reused")
+        elif self._convict(
+            row,
+            "SELECT raw FROM np_row WHERE owner = ? AND tbl = ? AND period = ? AND slot = ?",
+            (row.owner, row.table, row.period, row.slot),
+        ):
+            raise Malformed("another row has its slot", code="slot-reused")
+
+    def _convict(self, row: SignedRow, sql: str, values: Sequence[object]) -> bool:
+        found = self._db.execute(sql, tuple(values)).fetchone()
+        if found is None:
+            return False
+        self.proofs += record(self._db, Proof.of(row, SignedRow.parse(found[0])))
+        return True
+
+    def _missing_parent(self, row: SignedRow) -> tuple[Table, bytes] | None:
+        if row.body is None:
+            return None
+        for table, key in parents_of(row.owner, row.body):
+            if not self._db.execute(
+                "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?", (table, key)
+            ).fetchone():
+                return table, key
+        return None
+
+    def _park(self, row: SignedRow, missing: tuple[Table, bytes]) -> Outcome:
+        if not self._waiting.park(row, missing, self.now):
+            raise Malformed("too many rows wait for another", code="waiting-full")
+        return Outcome(fate=Fate.PARKED, row=row)
+
+    def _check_room(self, row: SignedRow, held: _Held | None) -> None:
+        rule = RULES[row.table]
+        rows = self._tally.rows(row.table, row.owner) + self.gains.rows(row.table, row.owner)
+        if held is None and rows >= rule.max_rows_per_owner:
+            raise Malformed(
+                f"an owner has at most {rule.max_rows_per_owner} {rule.name} rows",
+                code="owner-full",
+            )
+        if self._tally.size + self.gains.size + len(row.raw) > self._max_pool_bytes:
+            raise Malformed("the nodepool has reached its size limit", code="pool-full")
+
+    def _write(self, row: SignedRow, held: _Held | None) -> None:
+        columns = (row.owner, row.seq, row.period, row.slot, row.expires, row.id, row.raw)
+        self._db.execute(_WRITE_ROW, (row.table, row.key, *columns))
+        apply_row(self._db, row)
+        change = self.changes.setdefault(row.table, IndexChange())
+        if held is not None:
+            change.remove.append(item_of(held.period, held.id))
+        change.add.append(item_of(row.period, row.id))
+        size = len(row.raw) - (held.bytes if held else 0)
+        self.gains.add(row.table, row.owner, 0 if held else 1, size)
+
+    def sweep(self) -> None:
+        """Drop rows that expired more than ``SLACK_PERIODS`` ago."""
+        limit = self.now - SLACK_PERIODS
+        expired = self._db.execute(
+            "SELECT tbl, key, owner, period, id, length(raw) FROM np_row WHERE expires < ?",
+            (limit,),
+        ).fetchall()
+        for number, key, owner, period, row_id, size in expired:
+            table = Table(number)
+            remove_row(self._db, table, key)
+            self.changes.setdefault(table, IndexChange()).remove.append(item_of(period, row_id))
+            self.gains.add(table, owner, -1, -size)
+        self._db.execute("DELETE FROM np_row WHERE expires < ?", (limit,))
+
+    def seq(self, table: Table, key: bytes) -> int:
+        """Return the number of the row held under a key; 0 when there is none."""
+        found = self._db.execute(
+            "SELECT seq FROM np_row WHERE tbl = ? AND key = ?", (table, key)
+        ).fetchone()
+        return int(found[0]) if found else 0
+
+    def next_slot(self, table: Table, owner: bytes) -> int:
+        """Return the first slot of this period above all that held rows use."""
+        (slot,) = self._db.execute(
+            "SELECT coalesce(max(slot) + 1, 0) FROM np_row"
+            " WHERE owner = ? AND tbl = ? AND period = ?",
+            (owner, table, self.now),
+        ).fetchone()
+        return int(slot)
+
+
+_WRITE_ROW = """
+INSERT INTO np_row (tbl, key, owner, seq, period, slot, expires, id, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (tbl, key) DO UPDATE SET
+    seq = excluded.seq, period = excluded.period, slot = excluded.slot,
+    expires = excluded.expires, id = excluded.id, raw = excluded.raw
+"""

@@ -1,0 +1,109 @@
+"""Proofs that speak for themselves: two signed rows that one honest owner cannot have made.
+
+::
+
+    proof = canonical CBOR array [kind, wire of the row with the smaller id, wire of the other]
+    id    = BLAKE3 derive-key "bitcloud v1 proof" over it
+
+``number``: two rows with one table, key and seq. ``slot``: two with one owner, table, period and
+slot.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+from blake3 import blake3
+
+from bitcloud_net.core import encoding
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.table_rules import DAY_PERIODS
+from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
+
+MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
+"""Two rows and what is around them."""
+PROOF_LIFE_PERIODS = 30 * DAY_PERIODS
+"""Proofs are kept for as long as earlier faults count."""
+
+_ID_CONTEXT = "bitcloud v1 proof"
+
+
+class ProofKind(StrEnum):
+    """What the two rows share and must not."""
+
+    NUMBER = "number"
+    SLOT = "slot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Two rows that convict their owner."""
+
+    kind: ProofKind
+    owner: bytes
+    period: int  # of the later row
+    id: bytes
+    raw: bytes
+
+    @classmethod
+    def of(cls, one: SignedRow, other: SignedRow) -> Proof:
+        """Return the proof that two verified rows make.
+
+        Raises:
+            Malformed: ``bad-proof``: they are the same, or do not contradict each other.
+        """
+        first, second = sorted((one, other), key=lambda row: row.id)
+        kind = _contradiction(first, second)
+        raw = encoding.encode([kind.value, first.raw, second.raw])
+        return cls(
+            kind=kind,
+            owner=first.owner,
+            period=max(first.period, second.period),
+            id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
+            raw=raw,
+        )
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Proof:
+        """Return the proof in ``raw`` after checking all of it, signatures included.
+
+        Raises:
+            Malformed: it proves nothing.
+        """
+        value = encoding.decode(raw, max_bytes=MAX_PROOF_BYTES)
+        if not isinstance(value, list) or len(value) != 3:
+            raise Malformed("a proof is a list of three", code="bad-proof")
+        if not isinstance(value[1], bytes) or not isinstance(value[2], bytes):
+            raise Malformed("a proof holds two rows", code="bad-proof")
+        rows = SignedRow.parse(value[1]), SignedRow.parse(value[2])
+        proof = cls.of(*rows)
+        if proof.raw != raw:
+            raise Malformed("a proof in another form than ours", code="bad-proof")
+        for row in rows:
+            row.verify()
+        return proof
+
+
+def record(connection: sqlite3.Connection, proof: Proof) -> bool:
+    """Keep ``proof`` unless the owner is convicted by one with a smaller id; say whether it was."""
+    held = connection.execute("SELECT id FROM np_proof WHERE owner = ?", (proof.owner,)).fetchone()
+    if held is not None and held[0] <= proof.id:
+        return False
+    connection.execute(
+        "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?)",
+        (proof.owner, proof.id, proof.kind.value, proof.period, proof.raw),
+    )
+    return True
+
+
+def _contradiction(first: SignedRow, second: SignedRow) -> ProofKind:
+    if first.id == second.id or first.owner != second.owner or first.table is not second.table:
+        raise Malformed("two rows that do not contradict each other", code="bad-proof")
+    if (first.key, first.seq) == (second.key, second.seq):
+        return ProofKind.NUMBER
+    if (first.period, first.slot) == (second.period, second.slot):
+        return ProofKind.SLOT
+    raise Malformed("two rows that do not contradict each other", code="bad-proof")

@@ -1,0 +1,200 @@
+"""Every read of the nodepool, by name, with frozen results.
+
+Each call runs in a worker thread on a connection that can only read, sees one consistent state, and
+may be cancelled safely. ``LocalFault`` (``database-damaged``) is the only error. Lists are in a
+fixed order. Deleted rows never appear.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bitcloud_net.core.keys import NodeId, PublicKey
+from bitcloud_net.core.row_bodies import FileBody, FolderBody, NodeBody, PlacementBody
+from bitcloud_net.core.table_rules import Role
+from bitcloud_net.nodepool.database import Database
+from bitcloud_net.nodepool.typed_tables import unpack_holders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node that has signed its row within the last three days."""
+
+    id: NodeId
+    body: NodeBody
+    seq: int
+    period: int  # when it signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A user."""
+
+    owner: PublicKey
+    nickname: str
+    period: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder of a person."""
+
+    owner: PublicKey
+    id: bytes
+    body: FolderBody
+    seq: int
+    period: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of a person."""
+
+    owner: PublicKey
+    id: bytes
+    body: FileBody
+    seq: int
+    period: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where one owner has put the shares of a stored file."""
+
+    owner: PublicKey
+    cid: bytes
+    body: PlacementBody
+    seq: int
+    period: int
+
+
+class Queries:
+    """The reads. Made from ``RowStore.database``; any number may run at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def nodes(self, *, storing: bool = False, period: int = 0) -> tuple[Node, ...]:
+        """Return nodes whose row is valid in ``period``, by id; ``storing``: only those that lend
+        space.
+        """
+        sql = "SELECT * FROM node WHERE expires >= ? AND capacity >= ? ORDER BY key"
+        return tuple(_node(row) for row in await self._all(sql, period, int(storing)))
+
+    async def node(self, node: bytes) -> Node | None:
+        """Return one node."""
+        row = await self._one("SELECT * FROM node WHERE key = ?", node)
+        return None if row is None else _node(row)
+
+    async def people(self) -> tuple[Person, ...]:
+        """Return all people, by nickname and then key."""
+        sql = "SELECT key, nickname, period FROM user ORDER BY nickname, key"
+        return tuple(_person(row) for row in await self._all(sql))
+
+    async def person(self, owner: bytes) -> Person | None:
+        """Return one person."""
+        row = await self._one("SELECT key, nickname, period FROM user WHERE key = ?", owner)
+        return None if row is None else _person(row)
+
+    async def folders_of(self, owner: bytes, parent: bytes = b"") -> tuple[Folder, ...]:
+        """Return the folders directly in ``parent``; b"": directly below the person."""
+        sql = f"{_FOLDER} WHERE owner = ? AND parent = ? ORDER BY id"
+        return tuple(_folder(row) for row in await self._all(sql, owner, parent))
+
+    async def all_folders_of(self, owner: bytes) -> tuple[Folder, ...]:
+        """Return every folder of a person."""
+        sql = f"{_FOLDER} WHERE owner = ? ORDER BY parent, id"
+        return tuple(_folder(row) for row in await self._all(sql, owner))
+
+    async def folder(self, owner: bytes, folder_id: bytes) -> Folder | None:
+        """Return one folder."""
+        row = await self._one(f"{_FOLDER} WHERE key = ?", owner + folder_id)
+        return None if row is None else _folder(row)
+
+    async def files_of(self, owner: bytes, folder_id: bytes) -> tuple[File, ...]:
+        """Return the files directly in a folder."""
+        sql = f"{_FILE} WHERE owner = ? AND folder = ? ORDER BY id"
+        return tuple(_file(row) for row in await self._all(sql, owner, folder_id))
+
+    async def file(self, owner: bytes, file_id: bytes) -> File | None:
+        """Return one file."""
+        row = await self._one(f"{_FILE} WHERE key = ?", owner + file_id)
+        return None if row is None else _file(row)
+
+    async def placements(self, cid: bytes) -> tuple[Placement, ...]:
+        """Return what every owner says about where a stored file is, the newest first."""
+        sql = f"{_PLACEMENT} WHERE cid = ? ORDER BY period DESC, owner"
+        return tuple(_placement(row) for row in await self._all(sql, cid))
+
+    async def placement(self, owner: bytes, cid: bytes) -> Placement | None:
+        """Return what one owner says about it."""
+        row = await self._one(f"{_PLACEMENT} WHERE key = ?", owner + cid)
+        return None if row is None else _placement(row)
+
+    async def placements_of(self, owner: bytes) -> tuple[Placement, ...]:
+        """Return all placements of one owner, by cid."""
+        sql = f"{_PLACEMENT} WHERE owner = ? ORDER BY cid"
+        return tuple(_placement(row) for row in await self._all(sql, owner))
+
+    async def cheats(self) -> tuple[PublicKey, ...]:
+        """Return the owners that a proof convicts, to be shown as conflicting."""
+        return tuple(
+            PublicKey(row[0])
+            for row in await self._all("SELECT owner FROM np_proof ORDER BY owner")
+        )
+
+    async def _all(self, sql: str, *values: object) -> list[Any]:
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            return connection.execute(sql, values).fetchall()
+
+        return await self._database.read(work)
+
+    async def _one(self, sql: str, *values: object) -> Any:
+        def work(connection: sqlite3.Connection) -> Any:
+            return connection.execute(sql, values).fetchone()
+
+        return await self._database.read(work)
+
+
+_FOLDER = "SELECT owner, id, parent, open_key, sealed, seq, period FROM folder"
+_FILE = "SELECT owner, id, folder, sealed, seq, period FROM file"
+_PLACEMENT = "SELECT owner, cid, manifest, holders, seq, period FROM placement"
+
+
+def _node(row: Sequence[Any]) -> Node:
+    key, name, roles, addresses, capacity, used, seq, period, _ = row
+    body = NodeBody(
+        name=name,
+        roles=Role(roles),
+        addresses=tuple(json.loads(addresses)),
+        capacity=capacity,
+        used=used,
+    )
+    return Node(id=NodeId(key), body=body, seq=seq, period=period)
+
+
+def _person(row: Sequence[Any]) -> Person:
+    key, nickname, period = row
+    return Person(owner=PublicKey(key), nickname=nickname, period=period)
+
+
+def _folder(row: Sequence[Any]) -> Folder:
+    owner, folder_id, parent, open_key, sealed, seq, period = row
+    body = FolderBody(parent=parent, open_key=open_key, sealed=sealed)
+    return Folder(owner=PublicKey(owner), id=folder_id, body=body, seq=seq, period=period)
+
+
+def _file(row: Sequence[Any]) -> File:
+    owner, file_id, folder, sealed, seq, period = row
+    body = FileBody(folder=folder, sealed=sealed)
+    return File(owner=PublicKey(owner), id=file_id, body=body, seq=seq, period=period)
+
+
+def _placement(row: Sequence[Any]) -> Placement:
+    owner, cid, manifest, holders, seq, period = row
+    body = PlacementBody(manifest=manifest, holders=unpack_holders(holders))
+    return Placement(owner=PublicKey(owner), cid=cid, body=body, seq=seq, period=period)

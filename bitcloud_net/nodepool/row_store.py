@@ -1,0 +1,366 @@
+"""The nodepool's writing side: accept rows from anywhere, sign and accept own ones.
+
+How a row comes in: ``accept_many`` (from a peer) or ``write_many`` (signed here) → ``Acceptance``,
+all of a batch in one transaction of the writer → the reconciled sets (``wire.range_index``) take
+over what changed → those who ``watch`` hear of it. Reading is in ``queries``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
+from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.row_bodies import Body
+from bitcloud_net.core.rows import SignedRow, make_row
+from bitcloud_net.core.table_rules import RULES, SYNCED_TABLES, Table
+from bitcloud_net.nodepool.acceptance import Acceptance, Tally
+from bitcloud_net.nodepool.database import Database, open_database, set_aside
+from bitcloud_net.nodepool.migrate import NODEPOOL
+from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
+from bitcloud_net.nodepool.own_rows import OwnRows
+from bitcloud_net.nodepool.waiting_room import WaitingRoom
+from bitcloud_net.wire.range_index import RangeIndex, item_of
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 512
+"""Rows in one transaction: large enough that the commit costs little, small enough that a reader's
+view is never more than some 100 ms old."""
+MAX_REMEMBERED_REFUSALS = 16_384
+"""Ids of refused rows that are not asked for again; 2 MB at most."""
+_REPLAY_ROWS = 4 * BATCH_ROWS  # own rows compared at start; a killed process lost at most one batch
+
+
+class PeriodClock(Protocol):
+    """What the store needs of a clock."""
+
+    def now_s(self) -> int:
+        """Return seconds since 1970."""
+
+    def period(self) -> int:
+        """Return the present period."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRow:
+    """A row to be signed. ``life_periods`` None: as long as the table allows."""
+
+    table: Table
+    key_suffix: bytes = b""
+    body: Body | None  # None: delete, which leaves a tombstone
+    life_periods: int | None = None
+
+
+class RowStore:
+    """The nodepool of one node. Made by ``open_row_store``; used from one trio thread."""
+
+    def __init__(self, database: Database, own: OwnRows, clock: PeriodClock) -> None:
+        self.database = database
+        self._own = own
+        self._clock = clock
+        self._waiting = WaitingRoom()
+        self._tally = Tally()
+        self._indexes: dict[Table, RangeIndex] = {table: RangeIndex() for table in RULES}
+        self._refused: OrderedDict[bytes, None] = OrderedDict()
+        self._watchers: list[Callable[[RowsChanged], None]] = []
+        self._one_at_a_time = trio.Lock()
+
+    # Accepting
+
+    async def accept(self, raw: bytes, *, source: NodeId | None) -> Outcome:
+        """Offer one row; see ``accept_many``."""
+        (outcome,) = await self.accept_many([raw], source=source)
+        return outcome
+
+    async def accept_many(
+        self, raws: Sequence[bytes], *, source: NodeId | None
+    ) -> tuple[Outcome, ...]:
+        """Offer rows in their wire form and return the fate of each, in the order given.
+
+        Order within a batch does not matter: folders are taken before what lies in them. Each batch
+        of 512 is one transaction. Cancel: safe; what was accepted until then stays.
+
+        Raises:
+            LocalFault: ``disk-full``, ``database-damaged``: nothing of the batch under way was
+            kept.
+        """
+        outcomes: list[Outcome] = []
+        for start in range(0, len(raws), BATCH_ROWS):
+            batch = raws[start : start + BATCH_ROWS]
+            outcomes += await self._run(partial(self._accept_batch, raws=batch), source)
+        return tuple(outcomes)
+
+    # Own rows
+
+    async def write(
+        self,
+        table: Table,
+        key_suffix: bytes,
+        body: Body | None,
+        *,
+        signer: SigningKey,
+        life_periods: int | None = None,
+    ) -> SignedRow:
+        """Sign one row, keep and accept it; see ``write_many``."""
+        new = NewRow(table=table, key_suffix=key_suffix, body=body, life_periods=life_periods)
+        (row,) = await self.write_many([new], signer=signer)
+        return row
+
+    async def write_many(
+        self, rows: Sequence[NewRow], *, signer: SigningKey
+    ) -> tuple[SignedRow, ...]:
+        """Sign rows with the next numbers and slots, keep them safe, accept them and return them.
+
+        When it returns they are on the disk. Each batch of 512 is kept whole or not at all. Cancel:
+        safe; batches finished until then stay.
+
+        Raises:
+            BadInput: the row it belongs to does not exist (``missing-parent``), or a value does not
+                fit (the code says which).
+            Unavailable: ``slots-used-up`` until the next period.
+            LocalFault: ``disk-full``, ``database-damaged``.
+        """
+        written: list[SignedRow] = []
+        for start in range(0, len(rows), BATCH_ROWS):
+            batch = rows[start : start + BATCH_ROWS]
+            outcomes = await self._run(partial(self._write_batch, rows=batch, signer=signer), None)
+            written += [outcome.row for outcome in outcomes if outcome.row is not None]
+        return tuple(written)
+
+    # Reconciliation
+
+    async def view(self, period: int) -> dict[Table, RangeIndex]:
+        """Return the set of each synced table as it is in ``period``, for one session to keep.
+
+        Rows that have expired by then are left out, so that two nodes whose clocks stand in
+        different periods compare the same rows.
+        """
+        expired = await self.database.read(
+            lambda db: db.execute(
+                "SELECT tbl, period, id FROM np_row WHERE expires < ?", (period,)
+            ).fetchall()
+        )
+        view = {table: self._indexes[table].copy() for table in SYNCED_TABLES}
+        for number, signed, row_id in expired:
+            view[Table(number)].change(remove=[item_of(signed, row_id)])
+        return view
+
+    async def raws(self, ids: Sequence[bytes]) -> list[bytes]:
+        """Return the wire forms of the rows with these ids that are held, in the order asked."""
+
+        def select(db: sqlite3.Connection) -> list[bytes]:
+            found = (
+                db.execute("SELECT raw FROM np_row WHERE id = ?", (row_id,)).fetchone()
+                for row_id in ids
+            )
+            return [row[0] for row in found if row is not None]
+
+        return await self.database.read(select)
+
+    def is_settled(self, row_id: bytes) -> bool:
+        """Whether a row that is not held need not be asked for: it is parked, or was refused."""
+        return row_id in self._waiting or row_id in self._refused
+
+    @property
+    def counts(self) -> dict[Table, int]:
+        """Rows held in each table, tombstones included."""
+        return {table: len(index) for table, index in self._indexes.items()}
+
+    @property
+    def waiting(self) -> int:
+        """Rows parked because the row they belong to has not come."""
+        return len(self._waiting)
+
+    # Life
+
+    def watch(self, on_change: Callable[[RowsChanged], None]) -> None:
+        """Call ``on_change`` (quick, never waiting) after each commit that changed something."""
+        self._watchers.append(on_change)
+
+    async def sweep(self) -> None:
+        """Drop what has expired. Due once in each period."""
+
+        def work(acceptance: Acceptance) -> list[Outcome]:
+            self._waiting.drop_late(acceptance.now)
+            acceptance.sweep()
+            return []
+
+        await self._run(work, None)
+
+    async def start(self) -> None:
+        """Load what is held, and put back own rows that the shared database lost."""
+        self._tally, items = await self.database.read(_load)
+        self._indexes = {table: RangeIndex(items.get(table, ())) for table in RULES}
+        whole = not any(items.values())
+        raws = await trio.to_thread.run_sync(self._own.newest, None if whole else _REPLAY_ROWS)
+        await self.accept_many(raws, source=None)
+
+    # In the writer's thread
+
+    def _accept_batch(self, acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:
+        parsed = [_parse(raw) for raw in raws]
+        fates: dict[int, Outcome] = {}
+        rows = [(at, row) for at, row in enumerate(parsed) if isinstance(row, SignedRow)]
+        for at, row in sorted(rows, key=lambda item: item[1].table):  # folders before files
+            fates[at] = acceptance.accept(row)
+        return [fates.get(at, row) for at, row in enumerate(parsed)]  # type: ignore[arg-type]
+
+    def _write_batch(
+        self, acceptance: Acceptance, rows: Sequence[NewRow], signer: SigningKey
+    ) -> list[Outcome]:
+        outcomes = []
+        for new, slot in zip(rows, self._take_slots(acceptance, rows, signer), strict=True):
+            outcome = acceptance.accept(self._sign(acceptance, new, signer, slot), own=True)
+            if outcome.fate is not Fate.ACCEPTED:
+                raise BadInput(
+                    outcome.reason or "the row it belongs to does not exist",
+                    code=outcome.code or "missing-parent",
+                )
+            outcomes.append(outcome)
+        self._own.keep([outcome.row for outcome in outcomes if outcome.row is not None])
+        return outcomes
+
+    def _take_slots(
+        self, acceptance: Acceptance, rows: Sequence[NewRow], signer: SigningKey
+    ) -> list[int]:
+        next_slot: dict[Table, int] = {}
+        for table, count in Counter(new.table for new in rows).items():
+            floor = acceptance.next_slot(table, signer.public)
+            next_slot[table] = self._own.take_slots(
+                signer.public, table, acceptance.now, count, floor
+            )
+        slots = []
+        for new in rows:
+            slots.append(next_slot[new.table])
+            next_slot[new.table] += 1
+        return slots
+
+    def _sign(
+        self, acceptance: Acceptance, new: NewRow, signer: SigningKey, slot: int
+    ) -> SignedRow:
+        rule = RULES[new.table]
+        key = signer.public + new.key_suffix
+        last = max(self._own.seq(new.table, key), acceptance.seq(new.table, key))
+        life = rule.max_life_periods if new.life_periods is None else new.life_periods
+        if new.body is None:
+            life = rule.tombstone_life_periods
+        # Seconds as the floor: numbers grow even where everything that was known is lost.
+        return make_row(
+            new.table,
+            new.key_suffix,
+            new.body,
+            signer=signer,
+            seq=max(last + 1, self._clock.now_s()),
+            period=acceptance.now,
+            slot=slot,
+            expires=acceptance.now + life,
+        )
+
+    # Back in trio's thread
+
+    async def _run(
+        self, work: Callable[[Acceptance], list[Outcome]], source: NodeId | None
+    ) -> list[Outcome]:
+        now = self._clock.period()
+
+        def transaction(db: sqlite3.Connection) -> tuple[list[Outcome], Acceptance]:
+            acceptance = Acceptance(db, self._waiting, self._tally, now=now)
+            return work(acceptance), acceptance
+
+        async with self._one_at_a_time:  # the sets change in the order of the commits
+            outcomes, acceptance = await self.database.write(transaction)
+            self._apply(acceptance)
+        self._remember_refusals(outcomes)
+        rows = _accepted(outcomes) + _accepted(acceptance.unparked)
+        if rows:
+            tables = frozenset(row.table for row in rows)
+            self._tell(RowsChanged(tables=tables, rows=rows, source=source))
+        return outcomes
+
+    def _apply(self, acceptance: Acceptance) -> None:
+        self._tally.merge(acceptance.gains)
+        for table, change in acceptance.changes.items():
+            self._indexes[table].change(add=change.add, remove=change.remove)
+
+    def _remember_refusals(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.fate is Fate.REFUSED and outcome.row is not None:
+                self._refused[outcome.row.id] = None
+        while len(self._refused) > MAX_REMEMBERED_REFUSALS:
+            self._refused.popitem(last=False)
+
+    def _tell(self, news: RowsChanged) -> None:
+        for on_change in self._watchers:
+            on_change(news)
+
+
+@asynccontextmanager
+async def open_row_store(folder: Path, *, clock: PeriodClock) -> AsyncIterator[RowStore]:
+    """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
+
+    A damaged shared database is set aside and begun anew with the own rows; the rest comes back
+    from the network.
+
+    Raises:
+        LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``, or
+            ``database-damaged`` when it is the own rows' database.
+    """
+    own = await trio.to_thread.run_sync(OwnRows, folder / "own-rows.db")
+    try:
+        path = folder / "nodepool.db"
+        async with AsyncExitStack() as stack:
+            try:
+                database = await _enter(stack, path)
+            except LocalFault as fault:
+                if fault.code != "database-damaged":
+                    raise
+                log.error("the nodepool is damaged and is being rebuilt: %s", fault)
+                set_aside(path)
+                database = await _enter(stack, path)
+            store = RowStore(database, own, clock)
+            await store.start()
+            yield store
+    finally:
+        own.close()
+
+
+async def _enter(stack: AsyncExitStack, path: Path) -> Database:
+    return await stack.enter_async_context(open_database(path, NODEPOOL, durable=False))
+
+
+def _load(db: sqlite3.Connection) -> tuple[Tally, dict[Table, list[bytes]]]:
+    tally = Tally()
+    for number, owner, rows, size in db.execute(
+        "SELECT tbl, owner, count(*), sum(length(raw)) FROM np_row GROUP BY tbl, owner"
+    ):
+        tally.add(Table(number), owner, rows, size)
+    items: dict[Table, list[bytes]] = {}
+    for number, period, row_id in db.execute("SELECT tbl, period, id FROM np_row"):
+        items.setdefault(Table(number), []).append(item_of(period, row_id))
+    return tally, items
+
+
+def _parse(raw: bytes) -> SignedRow | Outcome:
+    try:
+        return SignedRow.parse(raw)
+    except Malformed as error:
+        return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
+
+
+def _accepted(outcomes: Iterable[Outcome]) -> tuple[SignedRow, ...]:
+    return tuple(
+        outcome.row
+        for outcome in outcomes
+        if outcome.fate is Fate.ACCEPTED and outcome.row is not None
+    )

@@ -1,0 +1,88 @@
+-- The nodepool as every node holds it. Rebuilt from the network when it is damaged.
+-- Blobs: keys, ids and sealed bytes. Periods are whole spans of 600 s since 1970.
+
+CREATE TABLE np_row (
+    number  INTEGER PRIMARY KEY,
+    tbl     INTEGER NOT NULL,
+    key     BLOB    NOT NULL,
+    owner   BLOB    NOT NULL,
+    seq     INTEGER NOT NULL,
+    period  INTEGER NOT NULL,
+    slot    INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    id      BLOB    NOT NULL,
+    raw     BLOB    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX np_row_key ON np_row (tbl, key);
+-- Covers the start's scan (table, period, id) as well as the look-up by id.
+CREATE UNIQUE INDEX np_row_id ON np_row (id, tbl, period);
+CREATE INDEX np_row_slot ON np_row (owner, tbl, period, slot);
+CREATE INDEX np_row_expires ON np_row (expires);
+
+-- Two rows that convict their owner. One proof for an owner is enough: the one with the smallest id.
+CREATE TABLE np_proof (
+    owner  BLOB    NOT NULL PRIMARY KEY,
+    id     BLOB    NOT NULL,
+    kind   TEXT    NOT NULL,
+    period INTEGER NOT NULL,
+    raw    BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX np_proof_id ON np_proof (id);
+
+CREATE TABLE node (
+    key       BLOB    NOT NULL PRIMARY KEY,
+    name      TEXT    NOT NULL,
+    roles     INTEGER NOT NULL,
+    addresses TEXT    NOT NULL, -- JSON array
+    capacity  INTEGER NOT NULL,
+    used      INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    nickname TEXT    NOT NULL,
+    seq      INTEGER NOT NULL,
+    period   INTEGER NOT NULL,
+    expires  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE folder (
+    key      BLOB    NOT NULL PRIMARY KEY, -- owner || folder id
+    owner    BLOB    NOT NULL,
+    id       BLOB    NOT NULL,
+    parent   BLOB    NOT NULL, -- folder id, or empty directly below the person
+    open_key BLOB    NOT NULL, -- empty unless anybody may read the names
+    sealed   BLOB    NOT NULL,
+    seq      INTEGER NOT NULL,
+    period   INTEGER NOT NULL,
+    expires  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX folder_parent ON folder (owner, parent);
+
+CREATE TABLE file (
+    key     BLOB    NOT NULL PRIMARY KEY, -- owner || file id
+    owner   BLOB    NOT NULL,
+    id      BLOB    NOT NULL,
+    folder  BLOB    NOT NULL,
+    sealed  BLOB    NOT NULL,
+    seq     INTEGER NOT NULL,
+    period  INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX file_folder ON file (owner, folder);
+
+CREATE TABLE placement (
+    key      BLOB    NOT NULL PRIMARY KEY, -- owner || cid
+    owner    BLOB    NOT NULL,
+    cid      BLOB    NOT NULL,
+    manifest BLOB    NOT NULL,
+    holders  BLOB    NOT NULL, -- 32 bytes for each share, zero = nobody
+    seq      INTEGER NOT NULL,
+    period   INTEGER NOT NULL,
+    expires  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX placement_cid ON placement (cid);
+CREATE INDEX placement_owner ON placement (owner);

@@ -1,0 +1,84 @@
+"""Rows as ordinary SQL: the typed table of each kind of row, kept in step by the apply step."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from bitcloud_net.core.row_bodies import (
+    Body,
+    FileBody,
+    FolderBody,
+    NodeBody,
+    PlacementBody,
+    UserBody,
+)
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.units import HASH_BYTES
+
+_NOBODY = bytes(HASH_BYTES)
+_Columns: TypeAlias = tuple[Any, ...]
+
+
+def apply_row(connection: sqlite3.Connection, row: SignedRow) -> None:
+    """Put the row in the place of any earlier one of its key; a tombstone only removes."""
+    if row.body is None:
+        remove_row(connection, row.table, row.key)
+        return
+    columns = _columns(row, row.body)
+    connection.execute(_INSERT[row.table], (row.key, *columns, row.seq, row.period, row.expires))
+
+
+def remove_row(connection: sqlite3.Connection, table: Table, key: bytes) -> None:
+    """Remove the row with this key, if there is one."""
+    connection.execute(_DELETE[table], (key,))
+
+
+def pack_holders(holders: tuple[bytes, ...]) -> bytes:
+    """Return holders in share order as one blob, 32 bytes each, zero for nobody."""
+    return b"".join(holder or _NOBODY for holder in holders)
+
+
+def unpack_holders(blob: bytes) -> tuple[bytes, ...]:
+    """Return what ``pack_holders`` packed."""
+    cut = (blob[at : at + HASH_BYTES] for at in range(0, len(blob), HASH_BYTES))
+    return tuple(b"" if holder == _NOBODY else holder for holder in cut)
+
+
+def _columns(row: SignedRow, body: Body) -> _Columns:
+    if isinstance(body, FileBody):
+        return (row.owner, row.key_suffix, body.folder, body.sealed)
+    if isinstance(body, PlacementBody):
+        return (row.owner, row.key_suffix, body.manifest, pack_holders(body.holders))
+    if isinstance(body, FolderBody):
+        return (row.owner, row.key_suffix, body.parent, body.open_key, body.sealed)
+    if isinstance(body, UserBody):
+        return (body.nickname,)
+    return _node_columns(body)
+
+
+def _node_columns(body: NodeBody) -> _Columns:
+    addresses = json.dumps(body.addresses, ensure_ascii=False)
+    return (body.name, int(body.roles), addresses, body.capacity, body.used)
+
+
+_COLUMN_COUNT: Mapping[Table, int] = MappingProxyType(
+    {Table.NODE: 5, Table.USER: 1, Table.FOLDER: 5, Table.FILE: 4, Table.PLACEMENT: 4}
+)
+
+
+def _statements(build: Callable[[str, int], str]) -> Mapping[Table, str]:
+    return MappingProxyType(
+        {table: build(RULES[table].name, count + 4) for table, count in _COLUMN_COUNT.items()}
+    )
+
+
+# The names come from the compiled-in rules; every value is a bound parameter.
+_INSERT = _statements(
+    lambda name, count: f"INSERT OR REPLACE INTO {name} VALUES ({', '.join('?' * count)})"
+)
+_DELETE = _statements(lambda name, _: f"DELETE FROM {name} WHERE key = ?")
