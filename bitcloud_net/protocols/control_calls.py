@@ -33,6 +33,7 @@ from bitcloud_net.views import (
     TransferChanged,
     to_json,
 )
+from bitcloud_net.wire.control_frames import CONTROL_VERSION, ControlFrame, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,33 @@ def error_from(plain: Any) -> BitcloudError:
 def plain(value: object) -> Any:
     """Return ``value`` as JSON can hold it."""
     return to_json(value)
+
+
+def parse_call(frame: ControlFrame) -> tuple[str, Call, dict[str, Any]]:
+    """Return the name of the call in ``frame``, its entry in the table, and its checked arguments.
+
+    Raises:
+        BadInput: not a call, or not one that this version knows.
+    """
+    try:
+        return _parse_call(frame)
+    except Malformed as error:
+        raise errors.BadInput(error.message, code="bad-call") from error
+
+
+def _parse_call(frame: ControlFrame) -> tuple[str, Call, dict[str, Any]]:
+    given = frame.json()
+    if frame.kind is not Kind.CALL or not isinstance(given, dict):
+        raise Malformed("the first control message must be a call")
+    if given.get("version") != CONTROL_VERSION:
+        raise errors.BadInput(
+            "this command and the running node are of different versions; restart the node",
+            code="control-version",
+        )
+    name = given.get("call")
+    if not isinstance(name, str) or name not in CALLS:
+        raise Malformed("no such call")
+    return name, CALLS[name], parse_arguments(CALLS[name], given.get("arguments"))
 
 
 def parse_arguments(call: Call, given: Any) -> dict[str, Any]:

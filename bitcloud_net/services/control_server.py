@@ -12,24 +12,22 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from bitcloud_net.core.errors import BadInput, BitcloudError, LocalFault, Malformed, Refused
+from bitcloud_net.core.errors import BadInput, BitcloudError, Malformed, Refused
 from bitcloud_net.protocols.control_calls import (
-    CALLS,
     Call,
     error_plain,
-    parse_arguments,
+    parse_call,
     plain,
 )
-from bitcloud_net.protocols.control_path import make_private
+from bitcloud_net.protocols.control_socket import hold_socket
 from bitcloud_net.wire.control_frames import (
-    CONTROL_VERSION,
     DATA_BYTES,
     MAX_CALL_BYTES,
     ControlReader,
@@ -38,8 +36,6 @@ from bitcloud_net.wire.control_frames import (
     pack_json,
 )
 
-if sys.platform != "win32":
-    import fcntl
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # mypy reads trio by that package's stubs
 
@@ -74,8 +70,8 @@ class ControlServer:
         if sys.platform == "win32":  # a named pipe will take the socket's place there
             task_status.started(self._path)
             await trio.sleep_forever()
-        make_private(self._path.parent)
-        with _only_one(self._path), _listening(self._path) as listener:
+        with hold_socket(self._path) as held:
+            listener = trio.SocketListener(trio.socket.from_stdlib_socket(held.listening))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.serve_listeners, self._serve, [listener])
                 task_status.started(self._path)
@@ -130,27 +126,11 @@ async def _receive_call(stream: trio.SocketStream) -> tuple[str, Call, dict[str,
                 if not data:
                     raise trio.BrokenResourceError
                 reader.feed(data)
-        if frame.kind is not Kind.CALL:
-            raise Malformed("the first control message must be a call")
-        return _parse_call(frame.json())
     except Malformed as error:
         raise BadInput(error.message, code="bad-call") from error
     except trio.TooSlowError as error:
         raise BadInput("no whole call arrived in time", code="bad-call") from error
-
-
-def _parse_call(given: Any) -> tuple[str, Call, dict[str, Any]]:
-    if not isinstance(given, dict):
-        raise Malformed("a call is a JSON object")
-    if given.get("version") != CONTROL_VERSION:
-        raise BadInput(
-            "this command and the running node are of different versions; restart the node",
-            code="control-version",
-        )
-    name = given.get("call")
-    if not isinstance(name, str) or name not in CALLS:
-        raise Malformed("no such call")
-    return name, CALLS[name], parse_arguments(CALLS[name], given.get("arguments"))
+    return parse_call(frame)
 
 
 async def _cancel_when_closed(stream: trio.SocketStream, scope: trio.CancelScope) -> None:
@@ -180,39 +160,6 @@ def _same_user(stream: trio.SocketStream) -> None:
     _pid, uid, _gid = _CREDENTIALS.unpack(raw)
     if uid not in (os.getuid(), 0):
         raise Refused("this node belongs to another user", code="not-permitted")
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold a lock for as long as the socket is ours, so that a dead node's socket can be
-    replaced."""
-    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LocalFault(
-                f"a node already runs for {path.parent}; stop it, or use another --home",
-                code="already-running",
-            ) from error
-        yield
-    finally:
-        os.close(lock)
-
-
-@contextmanager
-def _listening(path: Path) -> Iterator[trio.SocketListener]:
-    path.unlink(missing_ok=True)  # left by a node that was killed; the lock says that it is dead
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listening.bind(os.fspath(path))
-        listening.listen(MAX_CONNECTIONS)
-        yield trio.SocketListener(trio.socket.from_stdlib_socket(listening))
-    except OSError as error:
-        raise LocalFault(f"cannot listen on {path}: {error.strerror}", code="no-socket") from error
-    finally:
-        listening.close()
-        path.unlink(missing_ok=True)
 
 
 def _first(group: BaseExceptionGroup[BitcloudError]) -> BitcloudError:

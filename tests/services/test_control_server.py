@@ -10,7 +10,7 @@ import trio
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
 from bitcloud_net.protocols.control_client import ControlClient, is_running
-from bitcloud_net.protocols.control_path import MAX_SOCKET_PATH_BYTES, control_path, make_private
+from bitcloud_net.protocols.control_socket import MAX_SOCKET_PATH_BYTES, control_path, make_private
 from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.testing.fake_client import FakeClient, grid_of
 from bitcloud_net.views import TransferChanged
@@ -71,7 +71,7 @@ async def test_relative_paths_are_those_of_the_program(
 ) -> None:
     async with served(tmp_path / "home") as (fake, client):
         await client.contribute(folder=Path("lent"), capacity_bytes=1)
-        assert fake.calls[-1] == ("contribute", Path(os.path.abspath("lent")), 1)  # noqa: ASYNC240
+        assert fake.calls[-1] == ("contribute", Path(os.path.abspath("lent")), 1)
 
 
 async def test_read_streams_a_range(tmp_path: Path) -> None:

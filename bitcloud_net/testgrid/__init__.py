@@ -1,0 +1,11 @@
+"""A local test grid: N storage nodes on this machine, each a real process with a real libp2p node.
+
+``run_test_grid`` starts one (or joins the one that already runs for the same home) and yields a
+controller; ``supervisor`` is the process that owns the nodes; ``node_process`` is one node.
+Everything lies below ``<home>/testgrid``: ``testgrid.json`` names the nodes, ``00``, ``01`` … are
+their homes.
+"""
+
+from bitcloud_net.testgrid.controller import TestGridController, run_test_grid
+
+__all__ = ["TestGridController", "run_test_grid"]
