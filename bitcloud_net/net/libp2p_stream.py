@@ -9,6 +9,7 @@ import trio
 
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import NodeId
+from bitcloud_net.net.ending import Ending
 from bitcloud_net.net.network import Piece
 
 _MULTISTREAM = "/multistream/1.0.0"
@@ -48,13 +49,13 @@ class WrongAnswer(Unavailable):
 class Libp2pStream:
     """``Stream`` over a muxer's stream."""
 
-    __slots__ = ("_ahead", "_muxed", "_on_end", "_peer")
+    __slots__ = ("_ahead", "_ending", "_muxed", "_peer")
 
     def __init__(self, muxed: MuxerStream, peer: NodeId, on_end: Callable[[], None]) -> None:
-        """``on_end`` is called once, when the stream is reset or finished here."""
+        """``on_end`` is called once, when both directions have ended here."""
         self._muxed = muxed
         self._peer = peer
-        self._on_end: Callable[[], None] | None = on_end
+        self._ending = Ending(on_end)
         self._ahead = b""  # came in the same piece as the answer of the negotiation
 
     @property
@@ -76,18 +77,24 @@ class Libp2pStream:
             await trio.lowlevel.checkpoint()
             data, self._ahead = self._ahead, b""
             return data
-        return await self._muxed.receive()
+        try:
+            data = await self._muxed.receive()
+        except Unavailable:
+            self.reset()
+            raise
+        if not data:
+            self._ending.reading()
+        return data
 
     async def close_write(self) -> None:
         """See ``Stream.close_write``."""
         await self._muxed.close_write()
+        self._ending.writing()
 
     def reset(self) -> None:
         """See ``Stream.reset``."""
         self._muxed.abort()
-        if self._on_end is not None:
-            self._on_end()
-            self._on_end = None
+        self._ending.both()
 
     async def negotiate(self, protocol: str) -> None:
         """Agree on the protocol of a stream that we opened, in one round trip.

@@ -22,7 +22,9 @@ Piece: TypeAlias = bytes | bytearray | memoryview
 class Stream(Protocol):
     """An ordered, encrypted, two-way stream of bytes to one authenticated peer.
 
-    One task may send while another receives; two tasks must not do the same at once.
+    One task may send while another receives; two tasks must not do the same at once. A stream counts
+    against the limit of its peer until both directions have ended, so whoever opens one ends it: with
+    ``close_write`` and by reading to the end, or with ``reset``.
     """
 
     @property
@@ -40,9 +42,10 @@ class Stream(Protocol):
         """
 
     async def receive(self) -> bytes:
-        """Return the next 1 to 1,048,576 bytes, or ``b""`` once after the peer's end of stream.
+        """Return the next 1 to 1,048,576 bytes, or ``b""`` after the peer's end of stream.
 
-        Cancel: safe; no byte is lost.
+        What the peer sent before it ended its direction arrives, even if it then resets. Cancel:
+        safe; no byte is lost.
 
         Raises:
             Unavailable: the stream was reset or its connection broke.
@@ -111,10 +114,13 @@ class Network(Protocol):
     async def open_stream(self, peer: NodeId, protocol: ProtocolId) -> Stream:
         """Open a stream, dialling a known address first where there is no connection.
 
-        A stale connection is replaced once. Cancel: safe.
+        A stale connection is replaced once. At most 64 streams to one peer are open at a time.
+        Cancel: safe.
 
         Raises:
-            Unavailable: the peer cannot be reached or does not speak the protocol.
+            Unavailable: the peer cannot be reached (``node-unreachable``) or is banned
+                (``node-banned``), does not speak the protocol (``protocol-unknown``), or has
+                ``too-many-streams`` of ours.
         """
 
     def ban(self, peer: NodeId, *, seconds: float) -> None:
