@@ -22,9 +22,9 @@ Piece: TypeAlias = bytes | bytearray | memoryview
 class Stream(Protocol):
     """An ordered, encrypted, two-way stream of bytes to one authenticated peer.
 
-    One task may send while another receives; two tasks must not do the same at once. A stream counts
-    against the limit of its peer until both directions have ended, so whoever opens one ends it: with
-    ``close_write`` and by reading to the end, or with ``reset``.
+    One task may send while another receives; two tasks must not do the same at once. A stream
+    counts against the limit of its peer until both directions have ended, so whoever opens one
+    ends it: with ``close_write`` and by reading to the end, or with ``reset``.
     """
 
     @property
