@@ -101,6 +101,14 @@ def seal_segment_into(
     xchacha.encrypt_into(keys.content, nonce, plain, aad, view[NONCE_BYTES:])
 
 
+def segment_nonce(keys: FileKeys, plain: Buffer, *, index: int, last: bool) -> bytes:
+    """Return the 24 bytes that a sealed segment begins with: a keyed hash of what is sealed.
+
+    Comparing it tells whether a segment would seal to the same bytes as before, without sealing.
+    """
+    return _segment_nonce(keys.nonce, plain, index, last=last)
+
+
 def open_segment(
     keys: FileKeys, sealed: Buffer, *, index: int, last: bool, params: CodeParams
 ) -> bytes:

@@ -231,10 +231,10 @@ class _Session:
         if len(self._uploads) >= MAX_UPLOADS:
             raise Refused("too many uploads at once; finish some first", code="busy")
         header = ShareHeader.parse(request.header)
-        held = await self._keeper.begin(header, request.salt)
         intake = _Intake(header.upload_id, header.share_no)
         if (old := self._uploads.get(intake.name)) is not None:
-            old.close()
+            await old.stop()  # what it still has is written first, and so counts as held
+        held = await self._keeper.begin(header, request.salt)
         self._uploads[intake.name] = intake
         self._nursery.start_soon(self._take_in, intake)
         return wire.Begun(held=held)
@@ -254,7 +254,7 @@ class _Session:
                 if not await self._write(number, request, intake):
                     return
         finally:
-            intake.close()
+            intake.end()
             if self._uploads.get(intake.name) is intake:
                 del self._uploads[intake.name]
 
@@ -302,7 +302,7 @@ class _Session:
 
     async def _abandon(self, request: wire.Abandon) -> wire.Answer:
         if (intake := self._uploads.get((request.upload_id, request.share_no))) is not None:
-            intake.close()
+            await intake.stop()
         await self._keeper.abandon(request.upload_id, request.share_no)
         return wire.Begun(held=0)
 
@@ -333,6 +333,7 @@ class _Intake:
     def __init__(self, upload_id: bytes, share_no: int) -> None:
         self.name = (upload_id, share_no)
         self.unacknowledged = 0
+        self._ended = trio.Event()
         self._send, self.messages = trio.open_memory_channel[
             tuple[int, wire.PutBlock | wire.Finish]
         ](INTAKE_MESSAGES)
@@ -347,6 +348,13 @@ class _Intake:
     def empty(self) -> bool:
         return self.messages.statistics().current_buffer_used == 0
 
-    def close(self) -> None:
+    async def stop(self) -> None:
+        """Take nothing more, and wait until what is here is written."""
+        self._send.close()
+        await self._ended.wait()
+
+    def end(self) -> None:
+        """The writing task is through."""
         self._send.close()
         self.messages.close()
+        self._ended.set()

@@ -36,10 +36,11 @@ from bitcloud_net.core.manifest import (
     content_id,
 )
 from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.sealing import FileKeys, segment_nonce
 from bitcloud_net.core.segment import CodedSegment, seal_and_code
 from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.units import INLINE_BYTES, SEGMENT_BYTES
+from bitcloud_net.core.xchacha import NONCE_BYTES
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.lane import CodedBlock, Lane, Taker, check_receipt
 from bitcloud_net.transfer.window import in_order
@@ -72,10 +73,23 @@ class SmallTaker(Taker, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentRoots:
-    """What the manifest needs of one segment: 32 bytes of hash, and 32 for each of the n shares."""
+    """What the manifest needs of one segment: 32 bytes of hash, and 32 for each of the n shares.
 
+    ``nonce``, which derives from the plain bytes, tells at a resume whether they are still the same.
+    """
+
+    nonce: bytes
     segment_hash: bytes
     block_roots: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, coded: CodedSegment) -> SegmentRoots:
+        """Return the roots of a segment that was just coded; sealed bytes begin with the nonce."""
+        return cls(
+            nonce=bytes(coded.blocks[0][:NONCE_BYTES]),
+            segment_hash=coded.segment_hash,
+            block_roots=tuple(coded.block_roots),
+        )
 
 
 class Journal(Protocol):
@@ -242,10 +256,7 @@ def _code_small(
     hasher = blake3()
     for index, data in enumerate(plain):
         hasher.update(data[: _real_bytes(plan, index)])
-    roots = [
-        SegmentRoots(segment_hash=s.segment_hash, block_roots=tuple(s.block_roots))
-        for s in segments
-    ]
+    roots = [SegmentRoots.of(segment) for segment in segments]
     return _make_manifest(plan, keys, roots, hasher.digest()), segments
 
 
@@ -319,21 +330,23 @@ class _LargeUpload:
 
     async def _prepare(self, index: int) -> _Prepared:
         plain = await _read_segment(self._plan, self._source, index)
+        last = index == self._plan.segments - 1
         known = index < len(self._journal.roots)
         if known and all(lane.held > index for lane in self._lanes if lane.open):
+            nonce = segment_nonce(self._keys, plain, index=index, last=last)
+            if nonce != self._journal.roots[index].nonce:
+                raise _file_changed()
             return _Prepared(plain, None)
-        last = index == self._plan.segments - 1
         coded = await trio.to_thread.run_sync(
             lambda: seal_and_code(self._keys, self._coder, plain, index=index, last=last)
         )
         return _Prepared(plain, coded)
 
     async def _hand_out(self, index: int, coded: CodedSegment) -> None:
-        roots = SegmentRoots(segment_hash=coded.segment_hash, block_roots=tuple(coded.block_roots))
+        roots = SegmentRoots.of(coded)
         if index < len(self._roots):
             if self._roots[index] != roots:
-                message = "the file changed since its upload began; publish it again"
-                raise BadInput(message, code="file-changed")
+                raise _file_changed()
         else:
             self._roots.append(roots)
             await self._journal.segment_done(index, roots)
@@ -378,3 +391,8 @@ class _LargeUpload:
             receipts={lane.share_no: lane.receipt for lane in self._lanes if lane.receipt},
             failures={lane.share_no: lane.failure for lane in self._lanes if lane.failure},
         )
+
+
+def _file_changed() -> BadInput:
+    message = "the file changed since its upload began; publish it again"
+    return BadInput(message, code="file-changed")
