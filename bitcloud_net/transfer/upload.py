@@ -75,7 +75,7 @@ class SmallTaker(Taker, Protocol):
 class SegmentRoots:
     """What the manifest needs of one segment: 32 bytes of hash, and 32 for each of the n shares.
 
-    ``nonce``, which derives from the plain bytes, tells at a resume whether they are still the same.
+    ``nonce`` derives from the plain bytes, so at a resume it tells whether they are still the same.
     """
 
     nonce: bytes
