@@ -169,10 +169,9 @@ class Library:
                 return sibling
         raise _no_such_path(path)
 
-    async def placement(self, cid: bytes) -> Placement | None:
-        """Return the placement of a stored file that names the most holders."""
-        placements = await self._queries.placements(cid)
-        return max(placements, key=lambda item: len(set(item.body.holders)), default=None)
+    async def placements(self, cid: bytes) -> tuple[Placement, ...]:
+        """Return what everybody says about where a stored file is."""
+        return await self._queries.placements(cid)
 
     async def home_path(self) -> str:
         """Return the path of the person's own space."""

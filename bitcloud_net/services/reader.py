@@ -1,0 +1,252 @@
+"""Reading files of the virtual disk: from a path or a cap to plain bytes, from any offset on.
+
+A path is looked up in the library, a cap stands for itself; either leads to a content id, whose
+placement (manifest and holders) is usually a row that is here already. Only a cap that no row
+mentions costs questions to the grid. A file inside its row costs none at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from bitcloud_net.core.caps import ReadCap, VerifyCap, parse_cap
+from bitcloud_net.core.errors import BadInput, BitcloudError, Malformed, PeerFault, Unavailable
+from bitcloud_net.core.keys import NodeId, PublicKey
+from bitcloud_net.core.manifest import (
+    AnyManifest,
+    FileHeader,
+    InlineManifest,
+    Manifest,
+    content_id,
+    open_header,
+    open_inline,
+    parse_manifest,
+)
+from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.units import SEGMENT_BYTES
+from bitcloud_net.nodepool.queries import Placement
+from bitcloud_net.protocols.share_client import ShareClients
+from bitcloud_net.services.library import Library
+from bitcloud_net.tasks import open_tasks
+from bitcloud_net.transfer.download import Download, StoredFile
+from bitcloud_net.transfer.scoreboard import Scoreboard
+
+CAP_PREFIX: Final = "bitcloud:"
+FIND_S: Final = 5.0
+"""How long the grid is asked for a file that no row mentions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A stored file: what it is called here, and how to get its bytes."""
+
+    name: str
+    path: str | None  # in the virtual disk, when it was named by one
+    owner: PublicKey | None
+    cap: ReadCap | VerifyCap
+    cid: bytes
+    manifest: AnyManifest
+    placed: Mapping[int, NodeId]  # share number to node; empty for a file inside its row
+    media_type: str | None = None
+    modified_s: int | None = None
+
+    @property
+    def stored(self) -> StoredFile:
+        """What the transfers work on."""
+        assert isinstance(self.manifest, Manifest)
+        return StoredFile(cid=self.cid, manifest=self.manifest, holders=self.placed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedFile:
+    """A file whose header was opened: its true size in bytes, and its keys."""
+
+    found: Found
+    keys: FileKeys
+    header: FileHeader
+
+
+class Reader:
+    """Finds and reads files. Everything may raise ``BadInput`` and ``Unavailable``."""
+
+    def __init__(
+        self,
+        library: Library,
+        clients: ShareClients,
+        scores: Scoreboard,
+        peers: Callable[[], frozenset[NodeId]],
+        on_fault: Callable[[PeerFault], None],
+    ) -> None:
+        self._library = library
+        self._clients = clients
+        self._scores = scores
+        self._peers = peers
+        self._on_fault = on_fault
+
+    async def find(self, target: str) -> Found:
+        """Return the stored file that a path or cap names.
+
+        Raises:
+            BadInput: ``no-such-path``, ``is-a-folder``, ``cap-damaged``, ``cap-unknown``.
+            Unavailable: ``file-unknown``: no row and no node that can be reached knows it.
+        """
+        if target.startswith(CAP_PREFIX):
+            cap = parse_cap(target)
+            manifest, placed = await self._locate(cap.cid, None)
+            return Found(
+                name=f"{cap.cid.hex()[:12]}",
+                path=None,
+                owner=None,
+                cap=cap,
+                cid=cap.cid,
+                manifest=manifest,
+                placed=placed,
+            )
+        file = await self._library.file(target)
+        manifest, placed = await self._locate(file.entry.cap.cid, file.owner)
+        return Found(
+            name=file.entry.name,
+            path=file.path,
+            owner=file.owner,
+            cap=file.entry.cap,
+            cid=file.entry.cap.cid,
+            manifest=manifest,
+            placed=placed,
+            media_type=file.entry.media_type or None,
+            modified_s=file.entry.modified_s,
+        )
+
+    async def open(self, target: str) -> OpenedFile:
+        """Return a file ready to be read. Raises as ``find``, and ``cap-cannot-read``."""
+        found = await self.find(target)
+        if not isinstance(found.cap, ReadCap):
+            message = "this link can only check the file, not read it; ask for its read link"
+            raise BadInput(message, code="cap-cannot-read")
+        keys = FileKeys.from_secret(found.cap.secret)
+        try:
+            header = open_header(found.manifest, keys)
+        except Malformed as error:
+            raise _broken(error) from error
+        return OpenedFile(found=found, keys=keys, header=header)
+
+    @asynccontextmanager
+    async def read(
+        self, file: OpenedFile, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open the plain bytes from ``offset`` on, at most ``length``, up to the file's end.
+
+        Only the segments that are needed are fetched. Cancel: safe.
+
+        Raises (on the way too):
+            BadInput: ``bad-range``.
+            Unavailable: ``too-few-shares``, ``file-broken``.
+        """
+        size = file.header.size
+        if offset < 0 or offset > size or (length is not None and length < 0):
+            raise BadInput(f"the file has {size} bytes; ask for bytes in it", code="bad-range")
+        end = size if length is None else min(size, offset + length)
+        if isinstance(file.found.manifest, InlineManifest):
+            yield _one(_inline(file.found.manifest, file.keys)[offset:end])
+        elif end == offset:
+            yield _one(b"")
+        else:
+            first, last = offset // SEGMENT_BYTES, -(-end // SEGMENT_BYTES)
+            async with self.download(file.found, file.keys).segments(first, last) as segments:
+                yield _trimmed(segments, offset - first * SEGMENT_BYTES, end - offset)
+
+    def download(self, found: Found, keys: FileKeys | None) -> Download:
+        """Return a download of a stored file; without keys it yields checked ciphertext."""
+        return Download(found.stored, keys, self._clients.of, self._scores, self._on_fault)
+
+    async def _locate(
+        self, cid: bytes, owner: PublicKey | None
+    ) -> tuple[AnyManifest, Mapping[int, NodeId]]:
+        placements = await self._library.placements(cid)
+        manifest = _manifest_of(cid, [item.body.manifest for item in placements])
+        if manifest is not None:
+            ordered = sorted(placements, key=lambda item: item.owner != owner)
+            return manifest, _holders(ordered, manifest)
+        return await self._ask_grid(cid)
+
+    async def _ask_grid(self, cid: bytes) -> tuple[AnyManifest, Mapping[int, NodeId]]:
+        """Ask everybody who is connected: for a cap that no row mentions."""
+        manifests: list[bytes] = []
+        placed: dict[int, NodeId] = {}
+
+        async def ask(node: NodeId) -> None:
+            client = self._clients.of(node)
+            try:
+                (shares,) = await client.find((cid,))
+                if shares and not manifests:
+                    manifests.append(await client.get_manifest(cid))
+                placed.update((share, node) for share in shares if share not in placed)
+            except BitcloudError:
+                return  # who cannot say does not matter here
+
+        with trio.move_on_after(FIND_S):
+            async with open_tasks() as nursery:
+                for node in self._peers():
+                    nursery.start_soon(ask, node)
+        manifest = _manifest_of(cid, manifests)
+        if manifest is None:
+            raise Unavailable(
+                "nobody who can be reached knows this file; try again when more nodes are on",
+                code="file-unknown",
+            )
+        return manifest, placed
+
+
+def _manifest_of(cid: bytes, raws: list[bytes]) -> AnyManifest | None:
+    """Return the manifest whose hash is the content id; whoever sent it, it is the right one."""
+    for raw in raws:
+        if content_id(raw) == cid:
+            try:
+                return parse_manifest(raw)
+            except Malformed as error:
+                raise _broken(error) from error
+    return None
+
+
+def _holders(placements: list[Placement], manifest: AnyManifest) -> Mapping[int, NodeId]:
+    """Return who holds which share: as the first placement says, the others fill its gaps."""
+    placed: dict[int, NodeId] = {}
+    if isinstance(manifest, Manifest):
+        for placement in placements:
+            for share_no, node in enumerate(placement.body.holders[: manifest.n]):
+                if node:
+                    placed.setdefault(share_no, NodeId(node))
+    return placed
+
+
+def _inline(manifest: InlineManifest, keys: FileKeys) -> bytes:
+    try:
+        return open_inline(manifest, keys)[1]
+    except Malformed as error:
+        raise _broken(error) from error
+
+
+def _broken(error: Malformed) -> BitcloudError:
+    if error.code == "wrong-key":
+        return BadInput("this link does not open this file; ask for it again", code="wrong-key")
+    return Unavailable(
+        f"this file was published broken ({error}); nobody but its publisher can mend it",
+        code="file-broken",
+    )
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    if data:
+        yield data
+
+
+async def _trimmed(segments: AsyncIterator[bytes], skip: int, left: int) -> AsyncIterator[bytes]:
+    async for segment in segments:
+        piece = segment[skip : skip + left]
+        skip, left = 0, left - len(piece)
+        if piece:
+            yield piece
