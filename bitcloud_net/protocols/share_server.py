@@ -101,9 +101,11 @@ class ShareServer:
     """Serves the share protocol out of one store, signing as one node."""
 
     def __init__(self, keeper: ShareKeeper, key: SigningKey, period: Callable[[], int]) -> None:
-        self._keeper = keeper
-        self._key = key
-        self._period = period
+        self.keeper = keeper
+        self.key = key
+        self.period = period
+        self.received_bytes = 0  # of blocks taken in since the start
+        self.served_bytes = 0  # of blocks handed out since the start
 
     async def handle(self, stream: Stream) -> None:
         """Serve one stream until the client ends it. Cancel: safe; unfinished uploads can resume.
@@ -113,23 +115,15 @@ class ShareServer:
             Unavailable: the connection is gone.
         """
         async with open_tasks() as nursery:
-            session = _Session(self._keeper, self._key, self._period, stream, nursery)
+            session = _Session(self, stream, nursery)
             await session.run()
             nursery.cancel_scope.cancel()
 
 
 class _Session:
-    def __init__(
-        self,
-        keeper: ShareKeeper,
-        key: SigningKey,
-        period: Callable[[], int],
-        stream: Stream,
-        nursery: trio.Nursery,
-    ) -> None:
-        self._keeper = keeper
-        self._key = key
-        self._period = period
+    def __init__(self, server: ShareServer, stream: Stream, nursery: trio.Nursery) -> None:
+        self._server = server
+        self._keeper = server.keeper
         self._stream = stream
         self._nursery = nursery
         self._outbox, self._to_send = trio.open_memory_channel[tuple[int, wire.Answer]](
@@ -211,11 +205,12 @@ class _Session:
     async def _block(self, question: wire.GetBlock) -> wire.Answer:
         cid, share_no, segment_no = question.cid, question.share_no, question.segment_no
         block = await self._keeper.read_block(cid, share_no, segment_no)
+        self._server.served_bytes += len(block.data)
         statement = wire.block_statement(cid, share_no, segment_no, block.block_root)
         return wire.Block(
             block_path=tuple(block.block_path),
             segment_path=tuple(block.segment_path),
-            signature=self._key.sign(wire.BLOCK_ANSWER, statement),
+            signature=self._server.key.sign(wire.BLOCK_ANSWER, statement),
             block=block.data,
         )
 
@@ -271,6 +266,7 @@ class _Session:
             text = error.message[: wire.MAX_TEXT]
             await self._outbox.send((number, wire.RefusedIs(error_code=error.code, text=text)))
             return False
+        self._server.received_bytes += len(request.block)
         intake.unacknowledged += 1
         if intake.unacknowledged >= ACKNOWLEDGE_BLOCKS or intake.empty:
             intake.unacknowledged = 0
@@ -298,6 +294,7 @@ class _Session:
         stored = await self._keeper.put_share(
             header, bytes(manifest), _cut(header, blocks), request.segment_hashes
         )
+        self._server.received_bytes += len(blocks)
         return self._receipt(stored)
 
     async def _abandon(self, request: wire.Abandon) -> wire.Answer:
@@ -308,12 +305,12 @@ class _Session:
 
     def _receipt(self, stored: StoredShare) -> wire.Stored:
         receipt = StorageReceipt.build(
-            self._key,
+            self._server.key,
             cid=stored.cid,
             share_no=stored.share_no,
             share_root=stored.share_root,
             share_bytes=stored.share_bytes,
-            period=self._period(),
+            period=self._server.period(),
         )
         return wire.Stored(receipt=receipt.encode())
 

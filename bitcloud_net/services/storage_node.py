@@ -1,0 +1,140 @@
+"""This computer as a storage node: lends space, keeps shares, hands blocks out.
+
+The switch may be turned on and off while the node runs. On: the store in the chosen folder opens,
+the share protocol is answered out of it, and a node row tells the grid of the space. Off: the row
+is taken back, questions are refused, and what is held stays on the disk for the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from bitcloud_net.core.errors import BitcloudError, Unavailable
+from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.row_bodies import NodeBody
+from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.net.network import Network, Stream
+from bitcloud_net.nodepool.row_store import RowStore
+from bitcloud_net.protocols.share_client import PROTOCOL
+from bitcloud_net.protocols.share_server import ShareServer
+from bitcloud_net.storage.share_store import ShareStore, open_share_store
+from bitcloud_net.tasks import open_tasks
+from bitcloud_net.views import Contribution
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+ANNOUNCE_S: Final = 6 * 3600.0
+"""How often the node row is signed again; it lives for three days (R-NP-04)."""
+LEAST_CAPACITY_BYTES: Final = 64 * 1024 * 1024
+"""Less than this is not worth a node's row."""
+
+
+class DiskSpace(Protocol):
+    """What the contribution page shows of a folder's disk."""
+
+    def free_bytes(self, path: Path) -> int: ...
+    def total_bytes(self, path: Path) -> int: ...
+
+
+class StorageNode:
+    """The switch and what is behind it. One per node."""
+
+    def __init__(
+        self,
+        network: Network,
+        rows: RowStore,
+        key: SigningKey,
+        disk: DiskSpace,
+        *,
+        name: str,
+        period: Callable[[], int],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._network = network
+        self._rows = rows
+        self._key = key
+        self._disk = disk
+        self._name = name
+        self._period = period
+        self._on_change = on_change
+        self._server: ShareServer | None = None
+        self._store: ShareStore | None = None
+        self._folder: Path | None = None
+        self._capacity_bytes = 0
+        network.serve(PROTOCOL, self._handle)
+
+    async def run(
+        self,
+        folder: Path,
+        capacity_bytes: int,
+        *,
+        task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Be a storage node until cancelled; ``started`` when the grid was told.
+
+        Raises:
+            LocalFault: the folder cannot be used (``store-in-use``, ``store-too-new``, …).
+        """
+        async with open_share_store(folder, capacity_bytes=capacity_bytes) as store:
+            self._store, self._folder, self._capacity_bytes = store, folder, capacity_bytes
+            self._server = ShareServer(store, self._key, self._period)
+            try:
+                async with open_tasks() as tasks:
+                    await self._announce()
+                    task_status.started()
+                    self._on_change()
+                    tasks.start_soon(self._announce_again)
+                    await trio.sleep_forever()
+            finally:
+                self._server = self._store = None
+                self._on_change()
+
+    async def leave(self) -> None:
+        """Take the node row back, so that nobody counts on this computer any more."""
+        await self._rows.write(Table.NODE, b"", None, signer=self._key)
+
+    def view(self) -> Contribution:
+        """Return what is lent, used, and moved since the start."""
+        if self._store is None or self._folder is None or self._server is None:
+            return Contribution(on=False)
+        usage = self._store.usage()
+        return Contribution(
+            on=True,
+            folder=str(self._folder),
+            capacity_bytes=usage.capacity_bytes,
+            used_bytes=usage.used_bytes,
+            shares=usage.shares,
+            disk_free_bytes=self._disk.free_bytes(self._folder),
+            disk_total_bytes=self._disk.total_bytes(self._folder),
+            received_bytes=self._server.received_bytes,
+            served_bytes=self._server.served_bytes,
+        )
+
+    async def _handle(self, stream: Stream) -> None:
+        if self._server is None:
+            raise Unavailable("this computer keeps no shares now", code="not-contributing")
+        await self._server.handle(stream)
+
+    async def _announce(self) -> None:
+        assert self._store is not None
+        body = NodeBody(
+            name=self._name,
+            roles=Role.NODE,
+            addresses=self._network.addresses[:8],
+            capacity=self._capacity_bytes,
+            used=self._store.usage().used_bytes,
+        )
+        await self._rows.write(Table.NODE, b"", body, signer=self._key)
+
+    async def _announce_again(self) -> None:
+        while True:
+            await trio.sleep(ANNOUNCE_S)
+            try:
+                await self._announce()
+            except BitcloudError:
+                continue  # the next one comes long before the row expires
