@@ -39,6 +39,10 @@ class Table(IntEnum):
     PLACEMENT = 5
 
 
+PROOFS = 0
+"""The number that stands for the set of proofs where sets are numbered; no table has it."""
+
+
 class Exposure(Enum):
     """Who may see a table's rows."""
 

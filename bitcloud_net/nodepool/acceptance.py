@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.row_bodies import parents_of
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.table_rules import PROOFS, RULES, Table
 from bitcloud_net.core.units import GIB
 from bitcloud_net.nodepool.outcome import Fate, Outcome
-from bitcloud_net.nodepool.proofs import Proof, record
+from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 from bitcloud_net.wire.range_index import item_of
@@ -93,9 +93,8 @@ class Acceptance:
         self.now = now
         self._max_pool_bytes = max_pool_bytes
         self.gains = Tally()
-        self.changes: dict[Table, IndexChange] = {}
+        self.changes: dict[int, IndexChange] = {}
         self.unparked: list[Outcome] = []
-        self.proofs = 0
 
     def accept(self, row: SignedRow, *, own: bool = False) -> Outcome:
         """Check one parsed row and write it where it deserves it, with all that waited for it."""
@@ -178,7 +177,22 @@ class Acceptance:
         found = self._db.execute(sql, tuple(values)).fetchone()
         if found is None:
             return False
-        self.proofs += record(self._db, Proof.of(row, SignedRow.parse(found[0])))
+        self.convict(Proof.of(row, SignedRow.parse(found[0])))
+        return True
+
+    def convict(self, proof: Proof) -> bool:
+        """Keep a proof that was checked; False when it adds nothing.
+
+        Raises:
+            Malformed: ``proofs-full``.
+        """
+        recorded = record(self._db, proof)
+        if recorded is None:
+            return False
+        change = self._change(PROOFS)
+        if recorded.replaced is not None:
+            change.remove.append(item_of(*recorded.replaced))
+        change.add.append(item_of(proof.period, proof.id))
         return True
 
     def _missing_parent(self, row: SignedRow) -> tuple[Table, bytes] | None:
@@ -211,7 +225,7 @@ class Acceptance:
         columns = (row.owner, row.seq, row.period, row.slot, row.expires, row.id, row.raw)
         self._db.execute(_WRITE_ROW, (row.table, row.key, *columns))
         apply_row(self._db, row)
-        change = self.changes.setdefault(row.table, IndexChange())
+        change = self._change(row.table)
         if held is not None:
             change.remove.append(item_of(held.period, held.id))
         change.add.append(item_of(row.period, row.id))
@@ -228,9 +242,20 @@ class Acceptance:
         for number, key, owner, period, row_id, size in expired:
             table = Table(number)
             remove_row(self._db, table, key)
-            self.changes.setdefault(table, IndexChange()).remove.append(item_of(period, row_id))
+            self._change(table).remove.append(item_of(period, row_id))
             self.gains.add(table, owner, -1, -size)
         self._db.execute("DELETE FROM np_row WHERE expires < ?", (limit,))
+        self._sweep_proofs()
+
+    def _sweep_proofs(self) -> None:
+        limit = self.now - PROOF_LIFE_PERIODS
+        old = self._db.execute("SELECT period, id FROM np_proof WHERE period < ?", (limit,))
+        for period, proof_id in old.fetchall():
+            self._change(PROOFS).remove.append(item_of(period, proof_id))
+        self._db.execute("DELETE FROM np_proof WHERE period < ?", (limit,))
+
+    def _change(self, number: int) -> IndexChange:
+        return self.changes.setdefault(number, IndexChange())
 
     def seq(self, table: Table, key: bytes) -> int:
         """Return the number of the row held under a key; 0 when there is none."""

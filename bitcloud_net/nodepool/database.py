@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -40,15 +40,30 @@ _WRITE = _READ | {
 _FUNCTIONS = frozenset({"count", "sum", "max", "min", "coalesce", "length", "substr", "total"})
 
 
+class Runner(Protocol):
+    """Runs blocking work. ``in_thread`` for real; a test in virtual time runs it on the spot,
+    because that time does not wait for threads.
+    """
+
+    async def __call__(self, work: Callable[[], _T]) -> _T: ...
+
+
+async def in_thread(work: Callable[[], _T]) -> _T:
+    """Run ``work`` in a worker thread. Cancel: safe; work that has begun is finished first."""
+    return await trio.to_thread.run_sync(work)
+
+
 class Database:
     """An open database; made by ``open_database``. All its work runs in worker threads."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, readers: list[sqlite3.Connection]):
-        self.path = path
+    def __init__(
+        self, writer: sqlite3.Connection, readers: list[sqlite3.Connection], run: Runner
+    ) -> None:
+        self._run = run
         self._writer = writer
         self._write_lock = trio.Lock()
         self._idle = readers
-        self._reading = trio.CapacityLimiter(len(readers))
+        self._reading = trio.Semaphore(len(readers))
 
     async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run ``work`` in one transaction: all of it happens, or, when it raises, nothing.
@@ -64,7 +79,7 @@ class Database:
                 return work(self._writer)
 
         async with self._write_lock:
-            return await trio.to_thread.run_sync(transaction)
+            return await self._run(transaction)
 
     async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run ``work`` on a connection that can only read. Cancel: safe.
@@ -81,7 +96,8 @@ class Database:
             finally:
                 self._idle.append(connection)
 
-        return await trio.to_thread.run_sync(reading, limiter=self._reading)
+        async with self._reading:
+            return await self._run(reading)
 
     def close(self) -> None:
         """Close all connections. The database must be idle."""
@@ -89,7 +105,9 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, schema: Schema, *, durable: bool) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path, schema: Schema, *, durable: bool, run: Runner
+) -> AsyncIterator[Database]:
     """Open or make the database at ``path``, whose folder must exist.
 
     ``durable``: whether each transaction is on the disk when ``write`` returns; without it a power
@@ -98,12 +116,12 @@ async def open_database(path: Path, schema: Schema, *, durable: bool) -> AsyncIt
     Raises:
         LocalFault: ``database-damaged``, ``database-too-new``, ``database-foreign``, ``disk-full``.
     """
-    database = await trio.to_thread.run_sync(_open, path, schema, durable)
+    database = await run(lambda: _open(path, schema, run, durable=durable))
     try:
         yield database
     finally:
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(database.close)
+            await run(database.close)
 
 
 def connect_writer(path: Path, schema: Schema, *, durable: bool) -> sqlite3.Connection:
@@ -166,7 +184,7 @@ def translated_errors() -> Iterator[None]:
         raise
 
 
-def _open(path: Path, schema: Schema, durable: bool) -> Database:  # noqa: FBT001 - run_sync
+def _open(path: Path, schema: Schema, run: Runner, *, durable: bool) -> Database:
     readers: list[sqlite3.Connection] = []
     writer = connect_writer(path, schema, durable=durable)
     try:
@@ -178,7 +196,7 @@ def _open(path: Path, schema: Schema, durable: bool) -> Database:  # noqa: FBT00
     except BaseException:
         _close([*readers, writer])
         raise
-    return Database(path, writer, readers)
+    return Database(writer, readers, run)
 
 
 def _close(connections: list[sqlite3.Connection]) -> None:

@@ -31,17 +31,20 @@ SENDERS_FAULT = frozenset(
         "bad-signature",
         "lives-too-long",
         "slot-too-high",
+        "bad-proof",
+        "malformed",
     }
 )
 """Refusals that an honest sender would have made itself. The others may come from another view of
 the network or another clock: ``unknown-table``, ``from-future``, ``expired``, ``slot-reused``,
-``number-reused``, ``owner-banned``, ``owner-full``, ``pool-full``, ``waiting-full``.
+``number-reused``, ``owner-banned``, ``owner-full``, ``pool-full``, ``waiting-full``,
+``proofs-full``.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The fate of one offered row. ``row`` is None when the bytes were no row at all."""
+    """The fate of one offered row. ``row`` is None for a proof, and for bytes that are no row."""
 
     fate: Fate
     row: SignedRow | None = None

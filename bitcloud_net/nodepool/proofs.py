@@ -28,6 +28,9 @@ MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
 PROOF_LIFE_PERIODS = 30 * DAY_PERIODS
 """Proofs are kept for as long as earlier faults count."""
 
+MAX_PROOFS = 4096
+"""Owners convicted at a time; 130 MB at the very most."""
+
 _ID_CONTEXT = "bitcloud v1 proof"
 
 
@@ -87,16 +90,33 @@ class Proof:
         return proof
 
 
-def record(connection: sqlite3.Connection, proof: Proof) -> bool:
-    """Keep ``proof`` unless the owner is convicted by one with a smaller id; say whether it was."""
-    held = connection.execute("SELECT id FROM np_proof WHERE owner = ?", (proof.owner,)).fetchone()
-    if held is not None and held[0] <= proof.id:
-        return False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What keeping a proof changed."""
+
+    replaced: tuple[int, bytes] | None  # period and id of the one held before
+
+
+def record(connection: sqlite3.Connection, proof: Proof) -> Recorded | None:
+    """Keep a proof; None when the owner is convicted already by it or one with a smaller id.
+
+    Raises:
+        Malformed: ``proofs-full``.
+    """
+    held = connection.execute(
+        "SELECT period, id FROM np_proof WHERE owner = ?", (proof.owner,)
+    ).fetchone()
+    if held is not None and held[1] <= proof.id:
+        return None
+    if held is None:
+        (count,) = connection.execute("SELECT count(*) FROM np_proof").fetchone()
+        if count >= MAX_PROOFS:
+            raise Malformed("too many proofs", code="proofs-full")
     connection.execute(
         "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?)",
         (proof.owner, proof.id, proof.kind.value, proof.period, proof.raw),
     )
-    return True
+    return Recorded(replaced=held)
 
 
 def _contradiction(first: SignedRow, second: SignedRow) -> ProofKind:

@@ -23,12 +23,13 @@ from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, SYNCED_TABLES, Table
+from bitcloud_net.core.table_rules import PROOFS, RULES, SYNCED_TABLES, Table
 from bitcloud_net.nodepool.acceptance import Acceptance, Tally
-from bitcloud_net.nodepool.database import Database, open_database, set_aside
+from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
 from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
+from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 from bitcloud_net.wire.range_index import RangeIndex, item_of
 
@@ -71,7 +72,7 @@ class RowStore:
         self._clock = clock
         self._waiting = WaitingRoom()
         self._tally = Tally()
-        self._indexes: dict[Table, RangeIndex] = {table: RangeIndex() for table in RULES}
+        self._indexes: dict[int, RangeIndex] = {}
         self._refused: OrderedDict[bytes, None] = OrderedDict()
         self._watchers: list[Callable[[RowsChanged], None]] = []
         self._one_at_a_time = trio.Lock()
@@ -140,8 +141,9 @@ class RowStore:
 
     # Reconciliation
 
-    async def view(self, period: int) -> dict[Table, RangeIndex]:
-        """Return the set of each synced table as it is in ``period``, for one session to keep.
+    async def view(self, period: int) -> dict[int, RangeIndex]:
+        """Return each synced set as it is in ``period``, for one session to keep: the tables by
+        their number, and the proofs as number 0.
 
         Rows that have expired by then are left out, so that two nodes whose clocks stand in
         different periods compare the same rows.
@@ -151,22 +153,44 @@ class RowStore:
                 "SELECT tbl, period, id FROM np_row WHERE expires < ?", (period,)
             ).fetchall()
         )
-        view = {table: self._indexes[table].copy() for table in SYNCED_TABLES}
+        view = {number: self._indexes[number].copy() for number in (PROOFS, *SYNCED_TABLES)}
         for number, signed, row_id in expired:
-            view[Table(number)].change(remove=[item_of(signed, row_id)])
+            view[number].change(remove=[item_of(signed, row_id)])
+        proofs = view[PROOFS]
+        oldest = max(0, period - PROOF_LIFE_PERIODS).to_bytes(8, "big")
+        proofs.change(remove=proofs.items(0, proofs.lower_bound(oldest)))
         return view
 
-    async def raws(self, ids: Sequence[bytes]) -> list[bytes]:
-        """Return the wire forms of the rows with these ids that are held, in the order asked."""
+    async def raws(
+        self, of: int, ids: Sequence[bytes], *, max_bytes: int
+    ) -> tuple[int, list[bytes]]:
+        """Return the rows (``of`` 0: proofs) with these ids that are held, in the order asked.
 
-        def select(db: sqlite3.Connection) -> list[bytes]:
-            found = (
-                db.execute("SELECT raw FROM np_row WHERE id = ?", (row_id,)).fetchone()
-                for row_id in ids
-            )
-            return [row[0] for row in found if row is not None]
+        Stops before ``max_bytes`` are exceeded, but takes one at least; the first value is how many
+        of ``ids`` were considered.
+        """
+        sql = f"SELECT raw FROM {'np_row' if of else 'np_proof'} WHERE id = ?"
+
+        def select(db: sqlite3.Connection) -> tuple[int, list[bytes]]:
+            raws: list[bytes] = []
+            size = 0
+            for considered, row_id in enumerate(ids):
+                for (raw,) in db.execute(sql, (row_id,)).fetchall():
+                    size += len(raw)
+                    if raws and size > max_bytes:
+                        return considered, raws
+                    raws.append(raw)
+            return len(ids), raws
 
         return await self.database.read(select)
+
+    async def take(
+        self, of: int, raws: Sequence[bytes], *, source: NodeId | None
+    ) -> tuple[Outcome, ...]:
+        """Offer rows, or proofs where ``of`` is 0; see ``accept_many``."""
+        if of != PROOFS:
+            return await self.accept_many(raws, source=source)
+        return tuple(await self._run(partial(_accept_proofs, raws=raws), source))
 
     def is_settled(self, row_id: bytes) -> bool:
         """Whether a row that is not held need not be asked for: it is parked, or was refused."""
@@ -175,7 +199,7 @@ class RowStore:
     @property
     def counts(self) -> dict[Table, int]:
         """Rows held in each table, tombstones included."""
-        return {table: len(index) for table, index in self._indexes.items()}
+        return {table: len(self._indexes[table]) for table in RULES}
 
     @property
     def waiting(self) -> int:
@@ -201,9 +225,10 @@ class RowStore:
     async def start(self) -> None:
         """Load what is held, and put back own rows that the shared database lost."""
         self._tally, items = await self.database.read(_load)
-        self._indexes = {table: RangeIndex(items.get(table, ())) for table in RULES}
+        self._indexes = {number: RangeIndex(items.get(number, ())) for number in (PROOFS, *RULES)}
         whole = not any(items.values())
-        raws = await trio.to_thread.run_sync(self._own.newest, None if whole else _REPLAY_ROWS)
+        count = None if whole else _REPLAY_ROWS
+        raws = await self.database.write(lambda _: self._own.newest(count))
         await self.accept_many(raws, source=None)
 
     # In the writer's thread
@@ -282,16 +307,16 @@ class RowStore:
             outcomes, acceptance = await self.database.write(transaction)
             self._apply(acceptance)
         self._remember_refusals(outcomes)
-        rows = _accepted(outcomes) + _accepted(acceptance.unparked)
-        if rows:
-            tables = frozenset(row.table for row in rows)
+        if acceptance.changes:
+            tables = frozenset(Table(number) for number in acceptance.changes if number != PROOFS)
+            rows = _accepted(outcomes) + _accepted(acceptance.unparked)
             self._tell(RowsChanged(tables=tables, rows=rows, source=source))
         return outcomes
 
     def _apply(self, acceptance: Acceptance) -> None:
         self._tally.merge(acceptance.gains)
-        for table, change in acceptance.changes.items():
-            self._indexes[table].change(add=change.add, remove=change.remove)
+        for number, change in acceptance.changes.items():
+            self._indexes[number].change(add=change.add, remove=change.remove)
 
     def _remember_refusals(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -306,7 +331,9 @@ class RowStore:
 
 
 @asynccontextmanager
-async def open_row_store(folder: Path, *, clock: PeriodClock) -> AsyncIterator[RowStore]:
+async def open_row_store(
+    folder: Path, *, clock: PeriodClock, run: Runner = in_thread
+) -> AsyncIterator[RowStore]:
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
 
     A damaged shared database is set aside and begun anew with the own rows; the rest comes back
@@ -316,18 +343,18 @@ async def open_row_store(folder: Path, *, clock: PeriodClock) -> AsyncIterator[R
         LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``, or
             ``database-damaged`` when it is the own rows' database.
     """
-    own = await trio.to_thread.run_sync(OwnRows, folder / "own-rows.db")
+    own = await run(lambda: OwnRows(folder / "own-rows.db"))
     try:
         path = folder / "nodepool.db"
         async with AsyncExitStack() as stack:
             try:
-                database = await _enter(stack, path)
+                database = await _enter(stack, path, run)
             except LocalFault as fault:
                 if fault.code != "database-damaged":
                     raise
                 log.error("the nodepool is damaged and is being rebuilt: %s", fault)
                 set_aside(path)
-                database = await _enter(stack, path)
+                database = await _enter(stack, path, run)
             store = RowStore(database, own, clock)
             await store.start()
             yield store
@@ -335,20 +362,34 @@ async def open_row_store(folder: Path, *, clock: PeriodClock) -> AsyncIterator[R
         own.close()
 
 
-async def _enter(stack: AsyncExitStack, path: Path) -> Database:
-    return await stack.enter_async_context(open_database(path, NODEPOOL, durable=False))
+async def _enter(stack: AsyncExitStack, path: Path, run: Runner) -> Database:
+    return await stack.enter_async_context(open_database(path, NODEPOOL, durable=False, run=run))
 
 
-def _load(db: sqlite3.Connection) -> tuple[Tally, dict[Table, list[bytes]]]:
+def _load(db: sqlite3.Connection) -> tuple[Tally, dict[int, list[bytes]]]:
     tally = Tally()
     for number, owner, rows, size in db.execute(
         "SELECT tbl, owner, count(*), sum(length(raw)) FROM np_row GROUP BY tbl, owner"
     ):
         tally.add(Table(number), owner, rows, size)
-    items: dict[Table, list[bytes]] = {}
+    items: dict[int, list[bytes]] = {}
     for number, period, row_id in db.execute("SELECT tbl, period, id FROM np_row"):
-        items.setdefault(Table(number), []).append(item_of(period, row_id))
+        items.setdefault(number, []).append(item_of(period, row_id))
+    for period, proof_id in db.execute("SELECT period, id FROM np_proof"):
+        items.setdefault(PROOFS, []).append(item_of(period, proof_id))
     return tally, items
+
+
+def _accept_proofs(acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:
+    return [_accept_proof(acceptance, raw) for raw in raws]
+
+
+def _accept_proof(acceptance: Acceptance, raw: bytes) -> Outcome:
+    try:
+        adds = acceptance.convict(Proof.parse(raw))
+    except Malformed as error:
+        return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
+    return Outcome(fate=Fate.ACCEPTED if adds else Fate.KNOWN)
 
 
 def _parse(raw: bytes) -> SignedRow | Outcome:

@@ -1,0 +1,134 @@
+"""Rows spread over whole grids: fast by push, surely by pull, through partitions and restarts."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+
+import trio
+from grids import FixedClock, Member, connect_all, files, key_of, open_member, until, write_person
+
+from bitcloud_net.core.table_rules import Table
+from bitcloud_net.net.memory_network import MemoryHub
+from bitcloud_net.net.network import ProtocolId
+from bitcloud_net.wire.sync_session import PROTOCOL
+
+FOLDER = b"f" * 16
+
+
+async def open_grid(
+    stack: AsyncExitStack, hub: MemoryHub, folder: Path, count: int
+) -> list[Member]:
+    members = [
+        await stack.enter_async_context(open_member(hub, folder / str(at), f"node {at}"))
+        for at in range(count)
+    ]
+    await connect_all(members)
+    return members
+
+
+def same(members: list[Member]) -> bool:
+    return all(member.ids() == members[0].ids() for member in members[1:])
+
+
+async def test_published_files_reach_ten_nodes_by_push(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, person = MemoryHub(1, delay_s=0.01), key_of("mary")
+    async with AsyncExitStack() as stack:
+        members = await open_grid(stack, hub, tmp_path, 10)
+        first = members[0]
+        await write_person(first.store, person, FOLDER)
+        await first.store.write_many(files(Random(1), FOLDER, 300), signer=person)
+        spent = await until(lambda: all(m.store.counts[Table.FILE] == 300 for m in members))
+        assert spent < 3
+        assert same(members)
+        files_there = await members[9].queries.files_of(person.public, FOLDER)
+        assert len(files_there) == 300
+
+
+async def test_a_new_node_catches_up_when_it_connects(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, person = MemoryHub(2, delay_s=0.01), key_of("mary")
+    async with AsyncExitStack() as stack:
+        first, second = await open_grid(stack, hub, tmp_path, 2)
+        await write_person(first.store, person, FOLDER)
+        await first.store.write_many(files(Random(2), FOLDER, 1_500), signer=person)
+        await until(lambda: same([first, second]))
+        third = await stack.enter_async_context(open_member(hub, tmp_path / "3", "node 3"))
+        await third.network.connect(second.network.addresses[0])
+        await until(lambda: same([first, second, third]), 20)
+        assert third.store.counts[Table.PLACEMENT] == 1_500
+
+
+async def test_both_halves_of_a_partition_go_on_and_heal(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub = MemoryHub(3, delay_s=0.01)
+    async with AsyncExitStack() as stack:
+        members = await open_grid(stack, hub, tmp_path, 6)
+        left, right = members[:3], members[3:]
+        hub.partition([m.key.node_id for m in left], [m.key.node_id for m in right])
+        for at, member in enumerate(members):
+            await write_person(member.store, key_of(f"person {at}"), FOLDER, f"Person {at}")
+        await until(lambda: same(left) and same(right), 120)
+        assert left[0].store.counts[Table.USER] == 3
+        hub.heal()
+        await connect_all(members)
+        await until(lambda: same(members), 120)
+        assert left[0].store.counts[Table.USER] == 6
+
+
+async def test_rows_of_a_node_that_was_off_arrive_later(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, person = MemoryHub(4), key_of("mary")
+    async with AsyncExitStack() as stack:
+        (first,) = await open_grid(stack, hub, tmp_path, 1)
+        async with open_member(hub, tmp_path / "off", "off") as off:
+            await off.network.connect(first.network.addresses[0])
+            await write_person(off.store, person, FOLDER)
+            await until(lambda: same([first, off]))
+        await first.store.write_many(files(Random(4), FOLDER, 20), signer=person)
+        async with open_member(hub, tmp_path / "off", "off") as off:
+            await off.network.connect(first.network.addresses[0])
+            await until(lambda: same([first, off]), 20)
+            assert off.store.counts[Table.FILE] == 20
+
+
+async def test_clocks_one_period_apart_agree_on_what_has_expired(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, person = MemoryHub(5), key_of("mary")
+    ahead = FixedClock()
+    async with AsyncExitStack() as stack:
+        (first,) = await open_grid(stack, hub, tmp_path, 1)
+        second = await stack.enter_async_context(
+            open_member(hub, tmp_path / "x", "ahead", clock=ahead)
+        )
+        await first.network.connect(second.network.addresses[0])
+        await write_person(first.store, person, FOLDER)
+        await first.store.write(
+            Table.USER, b"", None, signer=key_of("gone")
+        )  # a tombstone for nobody
+        await until(lambda: same([first, second]))
+        ahead.forward(1)
+        first.syncer.sync_soon(second.key.node_id)
+        before = first.syncer.state.sessions
+        await until(lambda: first.syncer.state.sessions > before)
+        assert same([first, second])
+
+
+async def test_a_peer_that_sends_garbage_is_cut_off(tmp_path: Path, autojump_clock: object) -> None:
+    hub = MemoryHub(6)
+    async with AsyncExitStack() as stack:
+        (first,) = await open_grid(stack, hub, tmp_path, 1)
+        rude = await stack.enter_async_context(hub.open(key_of("rude")))
+        await rude.connect(first.network.addresses[0])
+        stream = await rude.open_stream(first.key.node_id, ProtocolId(PROTOCOL))
+        await stream.send(b"\xff" * 100)
+        await until(lambda: rude.node_id not in first.network.peers, 5)
+        await trio.sleep(1)
+        assert first.store.counts[Table.USER] == 0
