@@ -1,0 +1,222 @@
+"""Every long action: its progress, its pause, its end. One list for the window and the command
+line.
+
+A transfer is a piece of work (an async function) with a snapshot that is replaced as it moves on.
+The work may be cancelled at any point, so a pause is a cancellation with another name, and going
+on is running the work again: publishing and fetching pick up what is stored already.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+import trio
+
+from bitcloud_net.core.errors import BadInput, BitcloudError
+from bitcloud_net.views import Transfer, TransferChanged, TransferKind, TransferState
+
+MAX_ENDED: Final = 100
+"""Ended transfers that stay in the list."""
+NEWS_S: Final = 0.1
+"""Progress is told at most ten times a second; a person cannot read faster."""
+SPEED_S: Final = 3.0
+"""The speed shown is a moving average over about this time."""
+
+T = TypeVar("T")
+Work = Callable[["Handle"], Awaitable[T]]
+
+
+class Handle:
+    """One transfer under way. The work calls ``update``, everybody else reads ``snapshot``."""
+
+    def __init__(self, snapshot: Transfer, on_change: Callable[[Transfer], None]) -> None:
+        self.snapshot = snapshot
+        self.ended = trio.Event()
+        self.result: object = None
+        self.error: BitcloudError | None = None
+        self._on_change = on_change
+        self._scope: trio.CancelScope | None = None
+        self._stopped_as: TransferState | None = None
+        self._told_at = -NEWS_S
+        self._speed = _Speed()
+
+    def update(self, *, state: TransferState | None = None, **changes: object) -> None:
+        """Replace the snapshot; speed and time left follow from ``bytes_done``."""
+        now = trio.current_time()
+        changes["state"] = state or self.snapshot.state
+        new = replace(self.snapshot, **changes)  # type: ignore[arg-type]
+        if new.bytes_done != self.snapshot.bytes_done:
+            speed = self._speed.moved(now, new.bytes_done)
+            left = (new.bytes_total - new.bytes_done) / speed if speed >= 1 else None
+            seconds = None if left is None else max(0, round(left))
+            new = replace(new, bytes_per_s=int(speed), seconds_left=seconds)
+        important = new.state != self.snapshot.state or new.files_done != self.snapshot.files_done
+        self.snapshot = new
+        if important or now - self._told_at >= NEWS_S:
+            self._told_at = now
+            self._on_change(new)
+
+    def stop(self, state: TransferState) -> None:
+        """Cancel the work and remember why."""
+        if self._scope is not None and not self.ended.is_set():
+            self._stopped_as = state
+            self._scope.cancel()
+
+    async def run(self, work: Work[object]) -> None:
+        """Do the work to its end, whatever that is. Never raises a ``BitcloudError``."""
+        self._stopped_as, self.error = None, None
+        self._speed = _Speed()
+        try:
+            with trio.CancelScope() as self._scope:
+                self.update(state=TransferState.RUNNING, reason=None, reason_code=None)
+                self.result = await work(self)
+                self._end(TransferState.DONE, bytes_done=self.snapshot.bytes_total)
+        except BitcloudError as error:
+            self.error = error
+            self._end(TransferState.FAILED, reason=error.message, reason_code=error.code)
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Say why the work ended when it was stopped from outside."""
+        if self._stopped_as is not None and not self.snapshot.ended:
+            self._end(self._stopped_as)
+        self.ended.set()
+
+    def _end(self, state: TransferState, **changes: object) -> None:
+        self.update(state=state, seconds_left=None, bytes_per_s=0, **changes)
+
+
+class _Speed:
+    """A moving average of bytes per second."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._bytes = 0
+        self._average = 0.0
+
+    def moved(self, now: float, done: int) -> float:
+        if self._at is None or done < self._bytes:
+            self._at, self._bytes = now, done
+            return self._average
+        passed = now - self._at
+        if passed >= NEWS_S:
+            rate = (done - self._bytes) / passed
+            weight = min(1.0, passed / SPEED_S) if self._average else 1.0
+            self._average += weight * (rate - self._average)
+            self._at, self._bytes = now, done
+        return self._average
+
+
+class Transfers:
+    """The list. Work runs in ``nursery``, which belongs to the node."""
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        *,
+        now_s: Callable[[], int],
+        on_news: Callable[[TransferChanged], None],
+    ) -> None:
+        self._nursery = nursery
+        self._now_s = now_s
+        self._on_news = on_news
+        self._handles: dict[str, Handle] = {}
+        self._works: dict[str, Work[object]] = {}
+
+    def start(
+        self, kind: TransferKind, title: str, target: str, work: Work[object], *, id: str = ""
+    ) -> Handle:
+        """Begin a transfer and return its handle at once. ``id`` names one of an earlier run."""
+        handle = self.add(kind, title, target, work, id=id)
+        self._run(handle)
+        return handle
+
+    def add(
+        self,
+        kind: TransferKind,
+        title: str,
+        target: str,
+        work: Work[object],
+        *,
+        id: str = "",
+        state: TransferState = TransferState.WAITING,
+    ) -> Handle:
+        """Put a transfer into the list without running it, such as one that was paused."""
+        snapshot = Transfer(
+            id=id or secrets.token_hex(8),
+            kind=kind,
+            state=state,
+            title=title,
+            target=target,
+            started_s=self._now_s(),
+        )
+        handle = Handle(snapshot, lambda new: self._on_news(TransferChanged(transfer=new)))
+        self._handles[snapshot.id] = handle
+        self._works[snapshot.id] = work
+        self._forget_old()
+        return handle
+
+    async def wait(self, handle: Handle) -> object:
+        """Wait for a transfer's end and return its result. Cancel: the transfer is cancelled too.
+
+        Raises:
+            BitcloudError: what ended it.
+        """
+        try:
+            await handle.ended.wait()
+        finally:
+            if not handle.ended.is_set():
+                handle.stop(TransferState.CANCELLED)
+        if handle.error is not None:
+            raise handle.error
+        if handle.snapshot.state is not TransferState.DONE:
+            raise BadInput(f"{handle.snapshot.title} was stopped", code="stopped")
+        return handle.result
+
+    def list(self) -> tuple[Transfer, ...]:
+        """Return all snapshots, newest first."""
+        return tuple(handle.snapshot for handle in reversed(self._handles.values()))
+
+    def pause(self, id: str) -> None:
+        """Hold a transfer."""
+        self._handle(id).stop(TransferState.PAUSED)
+
+    def resume(self, id: str) -> None:
+        """Go on with a paused, failed or cancelled transfer; one that runs goes on as it is."""
+        handle = self._handle(id)
+        if handle.snapshot.state is TransferState.DONE:
+            raise BadInput("this transfer is done", code="transfer-done")
+        if handle.snapshot.state is TransferState.WAITING or handle.ended.is_set():
+            handle.ended = trio.Event()
+            self._run(handle)
+
+    def cancel(self, id: str) -> None:
+        """End a transfer for good."""
+        handle = self._handle(id)
+        if handle.ended.is_set() or handle.snapshot.state is TransferState.PAUSED:
+            handle.update(state=TransferState.CANCELLED)
+        else:
+            handle.stop(TransferState.CANCELLED)
+
+    @property
+    def running(self) -> int:
+        """How many are under way."""
+        return sum(not handle.ended.is_set() for handle in self._handles.values())
+
+    def _run(self, handle: Handle) -> None:
+        self._nursery.start_soon(handle.run, self._works[handle.snapshot.id])
+
+    def _handle(self, id: str) -> Handle:
+        if id not in self._handles:
+            message = "there is no such transfer; see them with: bitcloud transfers"
+            raise BadInput(message, code="no-such-transfer")
+        return self._handles[id]
+
+    def _forget_old(self) -> None:
+        ended = [id for id, handle in self._handles.items() if handle.snapshot.ended]
+        for id in ended[: max(0, len(ended) - MAX_ENDED)]:
+            del self._handles[id], self._works[id]
