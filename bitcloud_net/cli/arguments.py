@@ -1,0 +1,319 @@
+"""Every verb of ``bitcloud``: its arguments, help and examples. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from bitcloud_net import __version__
+from bitcloud_net.cli import values
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+_TARGET: Final = "a path such as Public/Mary/Dawn.webm, or a cap (bitcloud:1:fr:…)"
+_DESCRIPTION: Final = """\
+Many independent computers as one encrypted virtual hard disk.
+
+A command talks to the node that already runs for its home, and where none runs it opens one for
+as long as it needs. The home is --home, else BITCLOUD_HOME, else the usual place for data.
+"""
+_EXAMPLES: Final = """\
+bitcloud demo                                 see it work, on this computer alone
+bitcloud init --name Mary                     make your identity
+bitcloud testgrid --nodes 10                  run ten storage nodes here
+bitcloud publish ~/Videos/Dawn.webm           publish a file
+bitcloud fetch Public/Mary/Dawn.webm -o .     get it back
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; ``verb`` names the function to run."""
+    program = _Parser(
+        prog="bitcloud",
+        description=_DESCRIPTION,
+        epilog=_epilog(_EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common()],
+    )
+    program.add_argument("--version", action="version", version=f"bitcloud {__version__}")
+    verbs = program.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
+    for add in (_identity, _files, _care, _node, _transfers, _test_grid, _demo):
+        add(verbs)
+    return program
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the way out of bad usage, and never guesses at shortened options."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> Any:
+        """Print one line and where help is; exit 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _common() -> _Parser:
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "--home", type=Path, metavar="DIR", help="identity, settings and database to use"
+    )
+    common.add_argument("--json", action="store_true", help="answer in JSON on stdout")
+    common.add_argument(
+        "--passphrase-file",
+        type=Path,
+        metavar="FILE",
+        help="read the passphrase of the home from FILE (or set BITCLOUD_PASSPHRASE)",
+    )
+    return common
+
+
+def _verb(
+    verbs: Subparsers, name: str, function: str, help_: str, examples: str, **more: Any
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(
+        name,
+        help=help_,
+        description=help_[0].upper() + help_[1:] + ".",
+        epilog=_epilog(examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common()],
+        **more,
+    )
+    verb.set_defaults(verb=function)
+    return verb
+
+
+def _epilog(examples: str) -> str:
+    return "examples:\n" + textwrap.indent(textwrap.dedent(examples).strip(), "  ")
+
+
+def _identity(verbs: Subparsers) -> None:
+    init = _verb(
+        verbs,
+        "init",
+        "identity:init",
+        "make an identity and show its 24 recovery words",
+        """
+        bitcloud init --name Mary
+        bitcloud init --home /srv/bitcloud --passphrase-file secret.txt
+        """,
+    )
+    recover = _verb(
+        verbs,
+        "recover",
+        "identity:recover",
+        "make a home again from the 24 recovery words",
+        """
+        bitcloud recover --name Mary
+        bitcloud recover --words-file words.txt --home /srv/bitcloud
+        """,
+    )
+    recover.add_argument(
+        "--words-file", type=Path, metavar="FILE", help="read the words from FILE; - is stdin"
+    )
+    for verb in (init, recover):
+        verb.add_argument("--name", help="how others see you (default: your login name)")
+        verb.add_argument("--network", help="the network to belong to (default: the public one)")
+        lock = verb.add_mutually_exclusive_group()
+        lock.add_argument(
+            "--key-store", action="store_true", help="lock with the system's key store"
+        )
+        lock.add_argument(
+            "--no-passphrase", action="store_true", help="protect the keys by file rights alone"
+        )
+
+
+def _files(verbs: Subparsers) -> None:
+    publish = _verb(
+        verbs,
+        "publish",
+        "files:publish",
+        "publish files and folders",
+        """
+        bitcloud publish Dawn.webm
+        bitcloud publish Photos Notes.txt --to Public/Mary/Summer
+        """,
+    )
+    publish.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
+    publish.add_argument("--to", default="", metavar="FOLDER", help="a folder in Public")
+    publish.add_argument("--no-wait", action="store_true", help="leave the transfer to the node")
+
+    ls = _verb(
+        verbs,
+        "ls",
+        "files:ls",
+        "list a folder of the virtual disk",
+        """
+        bitcloud ls
+        bitcloud ls Public/Mary
+        """,
+    )
+    ls.add_argument("path", nargs="?", default="", metavar="PATH", help="default: the publishers")
+
+    fetch = _verb(
+        verbs,
+        "fetch",
+        "files:fetch",
+        "save a file, or a folder with all below it",
+        """
+        bitcloud fetch Public/Mary/Dawn.webm
+        bitcloud fetch Public/Mary/Photos -o ~/Pictures
+        bitcloud fetch Public/Mary/Dawn.webm -o - | mpv -
+        bitcloud fetch Public/Mary/Dawn.webm --range 0-65535 -o start.bin
+        """,
+    )
+    fetch.add_argument("target", metavar="CAP|PATH", help=_TARGET)
+    fetch.add_argument("-o", "--output", metavar="FILE|DIR|-", help="where to; - is stdout")
+    fetch.add_argument(
+        "--range", type=values.byte_range, metavar="A-B", help="only bytes A to B, both included"
+    )
+    fetch.add_argument("--force", action="store_true", help="replace a file that is there")
+
+    share = _verb(
+        verbs,
+        "share",
+        "files:share",
+        "print the read cap of a file: who has it can read the file",
+        "bitcloud share Public/Mary/Dawn.webm",
+    )
+    share.add_argument("path", metavar="PATH", help="a path such as Public/Mary/Dawn.webm")
+    url = _verb(
+        verbs,
+        "url",
+        "files:url",
+        "print the address at which a browser or player opens a file",
+        "mpv $(bitcloud url Public/Mary/Dawn.webm)",
+    )
+    url.add_argument("target", metavar="CAP|PATH", help=_TARGET)
+
+
+def _care(verbs: Subparsers) -> None:
+    check = _verb(
+        verbs,
+        "check",
+        "care:check",
+        "ask every holder of a file for its share",
+        """
+        bitcloud check Public/Mary/Dawn.webm
+        bitcloud check Public/Mary/Dawn.webm --verify
+        """,
+    )
+    check.add_argument("target", metavar="CAP|PATH", help=_TARGET)
+    check.add_argument("--verify", action="store_true", help="read and check every byte")
+    repair = _verb(
+        verbs,
+        "repair",
+        "care:repair",
+        "rebuild the shares of a file that are missing or damaged",
+        "bitcloud repair Public/Mary/Dawn.webm",
+    )
+    repair.add_argument("target", metavar="CAP|PATH", help=_TARGET)
+
+
+def _node(verbs: Subparsers) -> None:
+    node = verbs.add_parser("node", help="run a node without a window")
+    run = _verb(
+        node.add_subparsers(metavar="VERB", required=True, parser_class=_Parser),
+        "run",
+        "node:run",
+        "run a node until it is stopped; print its addresses when it is ready",
+        """
+        bitcloud node run
+        bitcloud node run --contribute 100GB --store /srv/shares
+        bitcloud node run --listen /ip4/0.0.0.0/tcp/4001 --bootstrap /ip4/…/p2p/12D3…
+        """,
+    )
+    run.add_argument("--listen", action="append", default=[], metavar="MULTIADDR")
+    run.add_argument("--bootstrap", action="append", default=[], metavar="MULTIADDR")
+    run.add_argument("--contribute", type=values.size, metavar="SIZE", help="lend so much storage")
+    run.add_argument("--store", type=Path, metavar="DIR", help="where (default: in the home)")
+
+    _verb(verbs, "status", "node:status", "show the node at a glance", "bitcloud status --json")
+
+    contribute = _verb(
+        verbs,
+        "contribute",
+        "node:contribute",
+        "lend storage of this computer to the grid, or stop lending",
+        """
+        bitcloud contribute 100GB --store ~/Shares
+        bitcloud contribute --off
+        """,
+    )
+    contribute.add_argument("size", nargs="?", type=values.size, metavar="SIZE")
+    contribute.add_argument(
+        "--store", type=Path, metavar="DIR", help="where (default: in the home)"
+    )
+    contribute.add_argument("--off", action="store_true", help="stop; what is held stays on disk")
+
+    gateway = _verb(
+        verbs,
+        "gateway",
+        "node:gateway",
+        "serve the virtual disk to browsers and players on this computer",
+        "bitcloud gateway --port 8642",
+    )
+    gateway.add_argument("--port", type=values.port, default=0, metavar="N", help="0: any free one")
+
+
+def _transfers(verbs: Subparsers) -> None:
+    transfers = _verb(
+        verbs,
+        "transfers",
+        "transfers:transfers",
+        "list, pause, resume or cancel transfers",
+        """
+        bitcloud transfers
+        bitcloud transfers pause 3f2a
+        """,
+    )
+    transfers.add_argument(
+        "action", nargs="?", choices=("list", "pause", "resume", "cancel"), default="list"
+    )
+    transfers.add_argument("id", nargs="?", metavar="ID", help="as the list shows it")
+
+
+def _test_grid(verbs: Subparsers) -> None:
+    grid = _verb(
+        verbs,
+        "testgrid",
+        "grid:testgrid",
+        "run N storage nodes on this computer until stopped, or switch them",
+        """
+        bitcloud testgrid --nodes 10
+        bitcloud testgrid stop-nodes 7
+        bitcloud testgrid start-nodes
+        bitcloud testgrid status
+        """,
+    )
+    grid.add_argument("--nodes", type=values.count, default=10, metavar="N")
+    grid.add_argument(
+        "action",
+        nargs="?",
+        choices=("run", "stop-nodes", "start-nodes", "status"),
+        default="run",
+        metavar="run|stop-nodes|start-nodes|status",
+    )
+    grid.add_argument("count", nargs="?", type=values.count, metavar="K", help="how many to switch")
+
+
+def _demo(verbs: Subparsers) -> None:
+    demo = _verb(
+        verbs,
+        "demo",
+        "demo:demo",
+        "publish, switch nodes off, fetch again and compare every byte, on this computer alone",
+        """
+        bitcloud demo
+        bitcloud demo --nodes 20 --off 14 ~/Videos
+        """,
+    )
+    demo.add_argument("--nodes", type=values.count, default=10, metavar="N")
+    demo.add_argument("--off", type=values.count, metavar="K", help="default: 70 %% of the nodes")
+    demo.add_argument("path", nargs="?", type=Path, metavar="PATH", help="default: a small sample")
+
+    version = _verb(verbs, "version", "node:version", "show the version", "bitcloud version")
+    del version

@@ -1,0 +1,131 @@
+"""``node run``, ``gateway``, ``status``, ``contribute`` and ``version``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from bitcloud_net import __version__
+from bitcloud_net.api import BadInput, Client, Contribution, LocalFault, Status
+from bitcloud_net.cli import text
+from bitcloud_net.cli.output import Output
+from bitcloud_net.cli.session import client_of, home_of, open_node, running_node, until_stopped
+
+
+async def run(arguments: Namespace, out: Output) -> None:
+    """Run a node until it is stopped."""
+    await _none_runs(arguments)
+    lent = None
+    if arguments.contribute is not None:
+        lent = (arguments.store or home_of(arguments) / "store", arguments.contribute)
+    elif arguments.store is not None:
+        raise BadInput("--store needs --contribute SIZE", code="no-size")
+    async with open_node(
+        arguments,
+        listen=tuple(arguments.listen),
+        bootstrap=tuple(arguments.bootstrap),
+        contribute=lent,
+    ) as client:
+        status = await client.status()
+        ready = {"node": status.node, "network": status.network, "addresses": status.addresses}
+        out.answer(ready, status.addresses)
+        out.note("ready; Ctrl-C ends it")
+        await until_stopped()
+    out.note("stopped")
+
+
+async def gateway(arguments: Namespace, out: Output) -> None:
+    """Serve HTTP on loopback until stopped; a node that runs already may do so as well."""
+    running = await running_node(home_of(arguments))
+    if running is not None:
+        address = (await running.status()).gateway
+        if address is None:
+            raise LocalFault(
+                "a node runs for this home without a gateway; bitcloud url PATH starts it",
+                code="already-running",
+            )
+        out.answer({"gateway": address}, [address])
+        out.note("the node that runs for this home serves it already")
+        return
+    async with open_node(arguments, gateway_port=arguments.port) as client:
+        address = (await client.status()).gateway
+        out.answer({"gateway": address}, [address or ""])
+        out.note("serving; Ctrl-C ends it")
+        await until_stopped()
+    out.note("stopped")
+
+
+async def status(arguments: Namespace, out: Output) -> None:
+    """Show the node at a glance."""
+    async with client_of(arguments) as client:
+        now = await client.status()
+    out.answer(now, _status_lines(now))
+
+
+async def contribute(arguments: Namespace, out: Output) -> None:
+    """Start or stop lending storage; a node that runs goes on lending, else the next one will."""
+    if arguments.off == (arguments.size is not None):
+        raise BadInput("say how much, such as 100GB, or --off", code="no-size")
+    async with client_of(arguments) as client:
+        lent = await _lend(client, arguments)
+    if lent.on:
+        where = text.plain(lent.folder or "")
+        lines = [f"lending {text.size(lent.capacity_bytes)} in {where}"]
+    else:
+        lines = ["lending nothing; what is held stays on disk"]
+    out.answer(lent, lines)
+
+
+async def _lend(client: Client, arguments: Namespace) -> Contribution:
+    if arguments.off:
+        return await client.contribute(folder=None, capacity_bytes=0)
+    folder = arguments.store or home_of(arguments) / "store"
+    return await client.contribute(folder=folder, capacity_bytes=arguments.size)
+
+
+def version(arguments: Namespace, out: Output) -> None:
+    """Show the version."""
+    out.answer({"version": __version__}, [f"bitcloud {__version__}"])
+
+
+async def _none_runs(arguments: Namespace) -> None:
+    home = home_of(arguments)
+    if await running_node(home) is not None:
+        raise LocalFault(
+            f"a node already runs for {home}; stop it, or use another --home",
+            code="already-running",
+        )
+
+
+def _status_lines(now: Status) -> list[str]:
+    online = sum(node.online for node in now.nodes)
+    lent = now.contribution
+    rows = [
+        ("you", f"{text.plain(now.person)} ({now.fingerprint})"),
+        ("node", now.node),
+        ("network", f"{text.plain(now.network)}, {now.peers} connected"),
+        ("storage nodes", f"{online} of {len(now.nodes)} online"),
+        ("promise", _promise(now)),
+        ("lending", _lending(now) if lent.on else "nothing"),
+        ("gateway", now.gateway or "off"),
+        ("traffic", f"{text.size(now.received_bytes)} in, {text.size(now.sent_bytes)} out"),
+        ("transfers", f"{now.transfers_running} running"),
+        *(("address", address) for address in now.addresses),
+    ]
+    return text.table(rows)
+
+
+def _promise(now: Status) -> str:
+    if now.promise is None:
+        return "none while there is no storage node"
+    made = now.promise
+    chance = "certainly" if made.survival_70 >= 1.0 else f"with {made.survival_70:.4%} chance"
+    return (
+        f"{made.needed} of {made.shares} shares are enough, {made.may_fail} may fail; "
+        f"a file outlives 70 % of all nodes {chance}"
+    )
+
+
+def _lending(now: Status) -> str:
+    lent = now.contribution
+    used, whole = text.size(lent.used_bytes), text.size(lent.capacity_bytes)
+    return f"{used} of {whole} used, {lent.shares} shares, in {text.plain(lent.folder or '')}"
