@@ -59,6 +59,7 @@ TOO_MANY_CONNECTIONS = (
 """What a connection gets that finds no place; sent by the listener without reading anything."""
 
 RECEIVE_BYTES = 8 * 1024
+_VERSIONS = frozenset({b"1.0", b"1.1"})
 _JOIN_BYTES = 64 * 1024  # below this one more copy is cheaper than one more system call
 
 _log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class _Connection:
         """Return the next request, or None when the client is done or silent.
 
         Raises:
-            HttpRefusal: it is no HTTP/1.1, too large, has a body, or its head came too slowly.
+            HttpRefusal: it is not HTTP/1, too large, has a body, or its head came too slowly.
         """
         event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED] = h11.NEED_DATA
         with trio.move_on_after(HEAD_S if self._has_begun else patience_s) as deadline:
@@ -151,6 +152,8 @@ class _Connection:
 
     def _accept(self, event: h11.Request) -> HttpRequest:
         self._on_idle(False)
+        if event.http_version not in _VERSIONS:
+            raise HttpRefusal(505, "This gateway speaks HTTP/1.1.")
         request = HttpRequest(
             method=event.method.decode("latin-1"),
             target=event.target.decode("latin-1"),
@@ -164,11 +167,11 @@ class _Connection:
         try:
             return self._h11.next_event()
         except h11.RemoteProtocolError as error:
-            raise HttpRefusal(error.error_status_hint, "This is not valid HTTP/1.1.") from error
+            raise HttpRefusal(error.error_status_hint, "This is not valid HTTP.") from error
 
     async def _watch_client(self) -> None:
         """Read ahead while an answer is made, only to notice that nobody wants it any more."""
-        ahead_bytes = 0
+        ahead_bytes = len(self._h11.trailing_data[0])
         while ahead_bytes <= MAX_AHEAD_BYTES:
             data = await self._stream.receive_some(RECEIVE_BYTES)
             if not data:
@@ -252,8 +255,10 @@ class _Connection:
         if sum(map(len, pieces)) <= _JOIN_BYTES:
             pieces = (b"".join(pieces),)
         with trio.move_on_after(STALL_S) as stalled:
-            for piece in pieces:
-                if piece:
+            try:
+                for piece in pieces:
                     await self._stream.send_all(piece)
+            except trio.BrokenResourceError as error:
+                raise _Cut from error  # a source that sees this pass must not take it for its own
         if stalled.cancelled_caught:
             raise _Cut

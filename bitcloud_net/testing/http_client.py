@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 import h11
@@ -138,11 +138,12 @@ class MemorySource:
         self.reads.append((target, offset, end - offset))
         self.open_reads += 1
         try:
-            yield self._pieces(self.files[target][offset:end])
+            async with aclosing(self._pieces(self.files[target][offset:end])) as pieces:
+                yield pieces
         finally:
             self.open_reads -= 1
 
-    async def _pieces(self, content: bytes) -> AsyncIterator[bytes]:
+    async def _pieces(self, content: bytes) -> AsyncGenerator[bytes, None]:
         for start in range(0, len(content), self.piece_bytes):
             await trio.lowlevel.checkpoint()
             if self.stall_after is not None and start >= self.stall_after:
