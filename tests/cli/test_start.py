@@ -28,7 +28,24 @@ def test_help_imports_neither_trio_nor_libp2p() -> None:
     assert "publish" in done.stdout
 
 
-VERBS = ["init", "recover", "publish", "ls", "fetch", "share", "url", "check", "repair", "status", "contribute", "gateway", "transfers", "testgrid", "demo", "version"]
+VERBS = [
+    "init",
+    "recover",
+    "publish",
+    "ls",
+    "fetch",
+    "share",
+    "url",
+    "check",
+    "repair",
+    "status",
+    "contribute",
+    "gateway",
+    "transfers",
+    "testgrid",
+    "demo",
+    "version",
+]
 
 
 def _verbs() -> list[list[str]]:
