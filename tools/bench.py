@@ -17,19 +17,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import trio
 
-from bitcloud_net import api
 from bitcloud_net.api import BitcloudError, Client
-from bitcloud_net.services.home import create_home
-from bitcloud_net.storage.vault_lock import OpenLock
-from bitcloud_net.testgrid import TestGridController, run_test_grid
+from bitcloud_net.testgrid import TestGridController, open_person, run_test_grid
 
 T = TypeVar("T")
 
@@ -250,9 +246,8 @@ async def bench(plan: Plan, folder: Path) -> Report:
     home = folder / "home"
     async with run_test_grid(home, NODES) as grid:
         grid_s = time.perf_counter() - began
-        await create_home(home, name="Bench", lock=OpenLock(), network=grid.record.network)
         began = time.perf_counter()
-        async with _open(home, grid) as client:
+        async with open_person(grid, name="Bench") as client:
             await _await_nodes(client, NODES)
             client_s = time.perf_counter() - began
             measured = Bench(plan, folder, client, grid)
@@ -260,12 +255,6 @@ async def bench(plan: Plan, folder: Path) -> Report:
     report = measured.report
     report.values["startup_s"] = {"client": round(client_s, 2), "grid": round(grid_s, 2)}
     return report
-
-
-@asynccontextmanager
-async def _open(home: Path, grid: TestGridController) -> AsyncIterator[Client]:
-    async with api.open_client(home=home, bootstrap=grid.record.addresses) as client:
-        yield client
 
 
 async def _await_nodes(client: Client, count: int) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from argparse import Namespace
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,7 +16,6 @@ from typing import Final
 import trio
 
 import bitcloud_net
-from bitcloud_net import api
 from bitcloud_net.api import BadInput, Client, Promise, Published, TransferKind, Unavailable
 from bitcloud_net.cli import text
 from bitcloud_net.cli.compare import Comparison, compare
@@ -26,9 +23,7 @@ from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.program import DONE, FAILED
 from bitcloud_net.cli.progress import shown_progress
 from bitcloud_net.cli.session import home_of, passphrase_of
-from bitcloud_net.services.home import create_home, exists
-from bitcloud_net.storage.vault_lock import OpenLock
-from bitcloud_net.testgrid import TestGridController, run_test_grid
+from bitcloud_net.testgrid import TestGridController, open_person, run_test_grid
 
 PERSON: Final = "Mary"
 SETTLE_S: Final = 60.0
@@ -85,7 +80,10 @@ class _Demo:
             f"Starting {story.nodes} storage nodes on this computer, each a process of its own …"
         )
         began = trio.current_time()
-        async with run_test_grid(self._home, story.nodes) as grid, self._client(grid) as client:
+        async with (
+            run_test_grid(self._home, story.nodes) as grid,
+            open_person(grid, name=PERSON, passphrase=passphrase_of(self._arguments)) as client,
+        ):
             await self._await_nodes(client, grid)
             story.start_s = trio.current_time() - began
             self._say(f"  ready after {story.start_s:.1f} s")
@@ -98,18 +96,6 @@ class _Demo:
                 client, source, target, f"{story.off} nodes off"
             )
         story.equal = not story.differences
-
-    @asynccontextmanager
-    async def _client(self, grid: TestGridController) -> AsyncIterator[Client]:
-        if not exists(self._home):
-            network = grid.record.network
-            await create_home(self._home, name=PERSON, lock=OpenLock(), network=network)
-        async with api.open_client(
-            home=self._home,
-            bootstrap=grid.record.addresses,
-            passphrase=passphrase_of(self._arguments),
-        ) as client:
-            yield client
 
     async def _await_nodes(self, client: Client, grid: TestGridController) -> None:
         """Wait until the client knows every node: the promise depends on how many there are."""

@@ -7,5 +7,6 @@ their homes.
 """
 
 from bitcloud_net.testgrid.controller import TestGridController, run_test_grid
+from bitcloud_net.testgrid.person import open_on_test_grid, open_person
 
-__all__ = ["TestGridController", "run_test_grid"]
+__all__ = ["TestGridController", "open_on_test_grid", "open_person", "run_test_grid"]
