@@ -59,10 +59,21 @@ class Tally:
 
 @dataclass(slots=True)
 class IndexChange:
-    """Items that enter and leave the reconciled set of one table."""
+    """Items that enter and leave a reconciled set. One that does both in a batch does neither."""
 
-    add: list[bytes] = field(default_factory=list)
-    remove: list[bytes] = field(default_factory=list)
+    add: set[bytes] = field(default_factory=set)
+    remove: set[bytes] = field(default_factory=set)
+
+    def enter(self, item: bytes) -> None:
+        """Let an item enter."""
+        self.add.add(item)
+
+    def leave(self, item: bytes) -> None:
+        """Let an item leave that was there before the batch, or entered during it."""
+        if item in self.add:
+            self.add.remove(item)
+        else:
+            self.remove.add(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +96,11 @@ class Acceptance:
         tally: Tally,
         *,
         now: int,
-        max_pool_bytes: int = MAX_POOL_BYTES,
     ) -> None:
         self._db = connection
         self._waiting = waiting
         self._tally = tally
         self.now = now
-        self._max_pool_bytes = max_pool_bytes
         self.gains = Tally()
         self.changes: dict[int, IndexChange] = {}
         self.unparked: list[Outcome] = []
@@ -191,8 +200,8 @@ class Acceptance:
             return False
         change = self._change(PROOFS)
         if recorded.replaced is not None:
-            change.remove.append(item_of(*recorded.replaced))
-        change.add.append(item_of(proof.period, proof.id))
+            change.leave(item_of(*recorded.replaced))
+        change.enter(item_of(proof.period, proof.id))
         return True
 
     def _missing_parent(self, row: SignedRow) -> tuple[Table, bytes] | None:
@@ -218,7 +227,7 @@ class Acceptance:
                 f"an owner has at most {rule.max_rows_per_owner} {rule.name} rows",
                 code="owner-full",
             )
-        if self._tally.size + self.gains.size + len(row.raw) > self._max_pool_bytes:
+        if self._tally.size + self.gains.size + len(row.raw) > MAX_POOL_BYTES:
             raise Malformed("the nodepool has reached its size limit", code="pool-full")
 
     def _write(self, row: SignedRow, held: _Held | None) -> None:
@@ -227,8 +236,8 @@ class Acceptance:
         apply_row(self._db, row)
         change = self._change(row.table)
         if held is not None:
-            change.remove.append(item_of(held.period, held.id))
-        change.add.append(item_of(row.period, row.id))
+            change.leave(item_of(held.period, held.id))
+        change.enter(item_of(row.period, row.id))
         size = len(row.raw) - (held.bytes if held else 0)
         self.gains.add(row.table, row.owner, 0 if held else 1, size)
 
@@ -242,7 +251,7 @@ class Acceptance:
         for number, key, owner, period, row_id, size in expired:
             table = Table(number)
             remove_row(self._db, table, key)
-            self._change(table).remove.append(item_of(period, row_id))
+            self._change(table).leave(item_of(period, row_id))
             self.gains.add(table, owner, -1, -size)
         self._db.execute("DELETE FROM np_row WHERE expires < ?", (limit,))
         self._sweep_proofs()
@@ -251,7 +260,7 @@ class Acceptance:
         limit = self.now - PROOF_LIFE_PERIODS
         old = self._db.execute("SELECT period, id FROM np_proof WHERE period < ?", (limit,))
         for period, proof_id in old.fetchall():
-            self._change(PROOFS).remove.append(item_of(period, proof_id))
+            self._change(PROOFS).leave(item_of(period, proof_id))
         self._db.execute("DELETE FROM np_proof WHERE period < ?", (limit,))
 
     def _change(self, number: int) -> IndexChange:
