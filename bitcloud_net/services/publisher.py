@@ -1,0 +1,361 @@
+"""Publishing files and folders: from paths on this disk to rows that everybody finds.
+
+In order: the sources are walked, and what cannot be published is named; the folders are made; small
+files go eight at a time, large ones one after another beside them; each stored file gets its rows,
+written in batches. A file is listed as soon as it can be read (k receipts). It is *safe* when the
+receipts reach k and 70 % of the spare shares; until then the transfer is at risk, and missing
+shares are made again as their nodes come back.
+
+A large file's upload is a *job* in the transfer log: its secret, its holders and how far it got.
+Run again after a crash, the job goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import trio
+
+from bitcloud_net.core.caps import SECRET_BYTES, ReadCap
+from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core.errors import BitcloudError, Unavailable
+from bitcloud_net.core.health import classify
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.names import join_path
+from bitcloud_net.core.placement import receipts_needed
+from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.tree import FileEntry, FolderEntry
+from bitcloud_net.core.units import INLINE_BYTES, SEGMENT_BYTES
+from bitcloud_net.protocols.share_client import ShareClients
+from bitcloud_net.services.grid import Grid
+from bitcloud_net.services.library import Library, StoredEntry
+from bitcloud_net.services.reader import Reader
+from bitcloud_net.services.repairer import Repairer
+from bitcloud_net.services.transfers import Handle
+from bitcloud_net.tasks import open_tasks
+from bitcloud_net.transfer.upload import (
+    Journal,
+    Source,
+    Uploaded,
+    UploadPlan,
+    make_inline,
+    upload,
+)
+from bitcloud_net.views import Health, HealthState, Published, TransferState
+from bitcloud_net.wire.http_media import media_type_of
+
+SMALL_AT_ONCE: Final = 8
+"""Small files under way together: enough to hide the round trips, few enough for memory."""
+LARGE_BYTES: Final = 4 * SEGMENT_BYTES
+"""From here on one file at a time: each keeps some 13 MB of segments in memory."""
+BATCH_FILES: Final = 64
+"""Stored files whose rows are written together."""
+BATCH_S: Final = 0.3
+"""A stored file waits at most so long for its rows."""
+AT_RISK_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits between two tries to bring a file at risk to safety; the last one repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """One file that will be published."""
+
+    path: Path
+    parts: tuple[str, ...]  # names below the target folder, the file's own last
+    size: int  # bytes
+    modified_s: int
+
+
+class Files(Protocol):
+    """The person's own files (``storage.local_file``)."""
+
+    async def walk(self, sources: Sequence[Path]) -> Sequence[PlannedFile]: ...
+    def open(self, file: PlannedFile) -> AbstractAsyncContextManager[Source]: ...
+
+
+class Job(Journal, Protocol):
+    """The upload of one large file, as the transfer log remembers it."""
+
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def params(self) -> CodeParams | None: ...
+    @property
+    def holders(self) -> tuple[NodeId, ...]: ...
+    @property
+    def stored(self) -> frozenset[int]:
+        """Shares with a receipt from an earlier run."""
+
+    async def place(self, params: CodeParams, holders: tuple[NodeId, ...]) -> None: ...
+    async def done(self) -> None: ...
+
+
+class Jobs(Protocol):
+    """The part of the transfer log that publishing needs."""
+
+    async def job(self, file: PlannedFile, target: str) -> Job:
+        """Return the job of this very file (path, size, date) and target, a new one if none."""
+
+
+class Publisher:
+    """Publishes what a person chooses."""
+
+    def __init__(
+        self,
+        library: Library,
+        grid: Grid,
+        clients: ShareClients,
+        reader: Reader,
+        repairer: Repairer,
+        files: Files,
+        jobs: Jobs,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self.library = library
+        self._grid = grid
+        self._clients = clients
+        self.reader = reader
+        self.repairer = repairer
+        self.files = files
+        self._jobs = jobs
+        self._random_bytes = random_bytes
+
+    async def publish(
+        self, handle: Handle, sources: Sequence[Path], to: str
+    ) -> tuple[Published, ...]:
+        """Publish and return what was published, in order. The handle shows the progress.
+
+        Cancel: safe; what was listed stays, a large file goes on where it was.
+
+        Raises:
+            BadInput: a source that cannot be published, before anything was; ``not-yours``.
+            Unavailable: ``too-few-nodes``.
+            LocalFault: a file cannot be read.
+        """
+        files = await self.files.walk(sources)
+        handle.update(
+            files_total=len(files), bytes_total=sum(file.size for file in files), files_done=0
+        )
+        run = _Run(self, handle, to)
+        return await run.publish(files)
+
+    async def store(
+        self, file: PlannedFile, target: str, source: Source, progress: Callable[[int], None]
+    ) -> _Stored:
+        """Store one file's content and return what is needed to list it."""
+        media_type = media_type_of(file.parts[-1], None)
+        if file.size <= INLINE_BYTES:
+            plan = UploadPlan(
+                secret=self._random_bytes(SECRET_BYTES),
+                params=CodeParams(1, 1),
+                media_type=media_type,
+                size=file.size,
+            )
+            inline = await make_inline(plan, source)
+            progress(file.size)
+            return _Stored(plan=plan, uploaded=inline, holders=())
+        job = await self._job(file, target)
+        params, holders = await self._placed(job)
+        plan = UploadPlan(secret=job.secret, params=params, media_type=media_type, size=file.size)
+        takers = {
+            number: self._clients.of(node)
+            for number, node in enumerate(holders)
+            if number not in job.stored
+        }
+        uploaded = await upload(plan, source, takers, job, progress)
+        have = job.stored | set(uploaded.receipts)
+        await job.done()
+        placed = tuple(node if no in have else NodeId(b"") for no, node in enumerate(holders))
+        return _Stored(plan=plan, uploaded=uploaded, holders=placed)
+
+    async def _job(self, file: PlannedFile, target: str) -> Job:
+        if file.size >= LARGE_BYTES:
+            return await self._jobs.job(file, target)
+        return _Forgetful(self._random_bytes(SECRET_BYTES))
+
+    async def _placed(self, job: Job) -> tuple[CodeParams, tuple[NodeId, ...]]:
+        if job.params is not None:
+            return job.params, job.holders
+        placing = await self._grid.place(FileKeys.from_secret(job.secret).upload_id)
+        await job.place(placing.params, placing.holders)
+        return placing.params, placing.holders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """One file whose content is stored."""
+
+    plan: UploadPlan
+    uploaded: Uploaded
+    holders: tuple[NodeId, ...]  # in share order, b"" without a receipt; () inside its row
+
+    @property
+    def health(self) -> Health:
+        """The health that the storage receipts prove."""
+        if not self.holders:
+            return Health(state=HealthState.HEALTHY, alive=0, total=0, needed=0, checked_s=None)
+        k, n = self.plan.params.k, self.plan.params.n
+        alive = sum(bool(node) for node in self.holders)
+        state = HealthState(classify(alive, k, n).value)
+        return Health(state=state, alive=alive, total=n, needed=k, checked_s=None)
+
+
+class _Forgetful:
+    """The job of a file that is sent so fast that remembering it would cost more."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        self.params: CodeParams | None = None
+        self.holders: tuple[NodeId, ...] = ()
+        self.stored: frozenset[int] = frozenset()
+        self.roots = ()
+
+    async def place(self, params: CodeParams, holders: tuple[NodeId, ...]) -> None:
+        self.params, self.holders = params, holders
+
+    async def segment_done(self, index: int, roots: object) -> None:
+        return
+
+    async def share_done(self, receipt: object) -> None:
+        return
+
+    async def done(self) -> None:
+        return
+
+
+class _Run:
+    """One call of ``publish``."""
+
+    def __init__(self, publisher: Publisher, handle: Handle, to: str) -> None:
+        self._publisher = publisher
+        self._library = publisher.library
+        self._handle = handle
+        self._to = to
+        self._folders: dict[tuple[str, ...], tuple[str, FolderEntry]] = {}
+        self._published: dict[int, Published] = {}
+        self._stored: list[StoredEntry] = []
+        self._bytes_done = 0
+
+    async def publish(self, files: Sequence[PlannedFile]) -> tuple[Published, ...]:
+        for parts in sorted({file.parts[:-1] for file in files}):
+            await self._make_folder(parts)
+        small = [item for item in enumerate(files) if item[1].size < LARGE_BYTES]
+        large = [item for item in enumerate(files) if item[1].size >= LARGE_BYTES]
+        async with open_tasks() as writing:
+            writing.start_soon(self._write_rows_now_and_then)
+            async with open_tasks() as tasks:
+                tasks.start_soon(self._publish_each, iter(large))
+                shared = iter(small)
+                for _ in range(min(SMALL_AT_ONCE, len(small))):
+                    tasks.start_soon(self._publish_each, shared)
+            writing.cancel_scope.cancel()
+        await self._write_rows()
+        await self._bring_to_safety()
+        return tuple(self._published[number] for number in sorted(self._published))
+
+    async def _publish_each(self, files: Iterator[tuple[int, PlannedFile]]) -> None:
+        for number, file in files:
+            await self._publish_one(number, file)
+
+    async def _publish_one(self, number: int, file: PlannedFile) -> None:
+        path, folder = self._folders[file.parts[:-1]]
+        counted = 0
+
+        def progress(done: int) -> None:
+            nonlocal counted
+            self._bytes_done += done - counted
+            counted = done
+            self._handle.update(bytes_done=self._bytes_done)
+
+        async with self._publisher.files.open(file) as source:
+            stored = await self._publisher.store(file, path, source, progress)
+        health = stored.health
+        if health.state is HealthState.UNREADABLE:
+            raise _too_few(file, health)
+        cap = ReadCap(stored.uploaded.cid, stored.plan.secret)
+        entry = FileEntry(
+            name=file.parts[-1],
+            cap=cap,
+            size=file.size,
+            media_type=stored.plan.media_type or "",
+            modified_s=file.modified_s,
+        )
+        manifest, holders = stored.uploaded.manifest, stored.holders
+        self._stored.append(
+            StoredEntry(folder=folder, entry=entry, manifest=manifest, holders=holders)
+        )
+        full = join_path((*path.split("/"), entry.name))
+        self._published[number] = Published(path=full, size_bytes=file.size, health=health)
+        self._handle.update(
+            files_done=len(self._published),
+            receipts=health.alive,
+            receipts_needed=receipts_needed(health.needed, health.total) if health.total else 0,
+        )
+        if len(self._stored) >= BATCH_FILES:
+            await self._write_rows()
+
+    async def _make_folder(self, parts: tuple[str, ...]) -> None:
+        base = self._to or await self._library.home_path()
+        found = await self._library.make_folder("/".join((base, *parts)))
+        self._folders[parts] = (found.path, found.folder)
+
+    async def _write_rows_now_and_then(self) -> None:
+        while True:
+            await trio.sleep(BATCH_S)
+            await self._write_rows()
+
+    async def _write_rows(self) -> None:
+        stored, self._stored = self._stored, []
+        if stored:
+            with trio.CancelScope(shield=True):  # what is stored is listed, or it is lost
+                await self._library.list_files(stored)
+
+    async def _bring_to_safety(self) -> None:
+        """Repair what has too few receipts, until it has enough."""
+        waits = list(AT_RISK_AGAIN_S)
+        while at_risk := [n for n, item in self._published.items() if not _is_safe(item.health)]:
+            self._tell_risk(self._published[at_risk[0]])
+            await trio.sleep(waits.pop(0) if len(waits) > 1 else waits[0])
+            for number in at_risk:
+                await self._try_again(number)
+        if self._handle.snapshot.state is TransferState.AT_RISK:
+            self._handle.update(state=TransferState.RUNNING, reason=None, reason_code=None)
+
+    async def _try_again(self, number: int) -> None:
+        item = self._published[number]
+        try:
+            found = await self._publisher.reader.find(item.path)
+            checked = await self._publisher.repairer.repair(found)
+        except BitcloudError:
+            return  # the next try comes
+        self._published[number] = Published(
+            path=item.path, size_bytes=item.size_bytes, health=checked.health
+        )
+
+    def _tell_risk(self, item: Published) -> None:
+        needed = receipts_needed(item.health.needed, item.health.total)
+        self._handle.update(
+            state=TransferState.AT_RISK,
+            receipts=item.health.alive,
+            receipts_needed=needed,
+            reason=f"handed over, waiting for {needed - item.health.alive} more storage receipts",
+            reason_code="at-risk",
+        )
+
+
+def _is_safe(health: Health) -> bool:
+    return not health.total or health.alive >= receipts_needed(health.needed, health.total)
+
+
+def _too_few(file: PlannedFile, health: Health) -> Unavailable:
+    return Unavailable(
+        f"only {health.alive} nodes took a share of {file.parts[-1]}, at least {health.needed} are "
+        "needed; try again when more nodes are on",
+        code="too-few-nodes",
+        have=health.alive,
+        need=health.needed,
+    )
