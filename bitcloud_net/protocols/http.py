@@ -181,6 +181,7 @@ class _Connection:
         raise _Cut
 
     async def _linger(self) -> None:
+        self._on_idle(True)
         with trio.move_on_after(LINGER_S):
             await self._stream.send_eof()
             left_bytes = MAX_LINGER_BYTES

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import groupby
 
 import h11
 import pytest
@@ -333,7 +334,7 @@ async def test_listener_hears_when_a_connection_is_idle() -> None:
         await client.get("/", host="x")
         await client.get("/", host="x")
         await ours.aclose()
-    assert heard == [True, False, True, False, True]
+    assert [idle for idle, _ in groupby(heard)] == [True, False, True, False, True]
 
 
 # ------------------------------------------------------------------ hostile bytes
@@ -487,3 +488,16 @@ async def test_refusal_of_the_listener_is_one_whole_answer() -> None:
     client = HttpClient(ours)
     assert (await client.reply()).status == 503
     assert await client.rest() == b""
+
+
+async def test_client_that_was_refused_counts_as_idle_while_it_lingers() -> None:
+    heard: list[bool] = []
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        serve = partial(serve_http, theirs, hello, now_s=lambda: NOW_S, on_idle=heard.append)
+        nursery.start_soon(serve)
+        reply = await HttpClient(ours).get("/", host="x", content_length="5")
+        assert reply.status == 413
+        await trio.testing.wait_all_tasks_blocked()
+        assert heard[-1] is True
+        await ours.aclose()

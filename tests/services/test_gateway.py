@@ -316,6 +316,18 @@ async def test_the_main_port_shows_only_what_this_is(by_name: bool, host: str) -
             assert missing.status == 404
 
 
+async def test_both_loopback_addresses_lead_to_the_same_gateway() -> None:
+    async with running(by_name=True) as grid:
+        host = urlsplit(await grid.gateway.address_of(CLIP_PATH)).netloc
+        try:
+            stream = await trio.open_tcp_stream("::1", grid.port)
+        except OSError:
+            pytest.skip("no IPv6 here")
+        async with stream:
+            reply = await HttpClient(stream).get("/Dawn%20%26%20dusk.webm", host=host)
+    assert reply.body == CLIP
+
+
 async def test_a_targets_port_answers_one_host_and_one_token() -> None:
     async with running(by_name=False) as grid:
         address = await grid.gateway.address_of(CLIP_PATH)
