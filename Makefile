@@ -13,7 +13,7 @@ setup: ## make .venv with all that is needed (under a second when nothing change
 
 run: setup ## open the desktop on a local test grid; without a display, tell the story in the terminal
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
-		exec .venv/bin/bitcloud-desktop --test-grid --home $(HOME_DIR); \
+		exec .venv/bin/bitcloud-desktop --test-grid 10 --home $(HOME_DIR); \
 	else \
 		exec .venv/bin/bitcloud demo; \
 	fi

@@ -11,6 +11,7 @@ from bitcloud_net.api import BadInput, BitcloudError
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.session import given_passphrase, home_of
 from bitcloud_net.services.home import create_home
+from bitcloud_net.services.test_grid import read_record
 from bitcloud_net.storage.key_store import system_key_store
 from bitcloud_net.storage.vault_lock import KeyStoreLock, OpenLock, PassphraseLock, VaultLock
 
@@ -31,8 +32,10 @@ async def recover(arguments: Namespace, out: Output) -> None:
 async def _make(arguments: Namespace, out: Output, words: str | None) -> None:
     home = home_of(arguments)
     name = arguments.name or getpass.getuser()
+    grid = read_record(home)  # a test grid that was here first is what the home belongs to
+    network = arguments.network or (grid.network if grid else None)
     made = await create_home(
-        home, name=name, lock=_lock(arguments, out), words=words, network=arguments.network
+        home, name=name, lock=_lock(arguments, out), words=words, network=network
     )
     listed = made.split()
     lines = [f"Your home is {home}, and others see you as {name}."]

@@ -15,6 +15,7 @@ from typing import Final
 
 from bitcloud_net.core.errors import BadInput, LocalFault
 from bitcloud_net.core.units import GIB
+from bitcloud_net.services.home import exists
 from bitcloud_net.services.test_grid import (
     NodeRecord,
     TestGridRecord,
@@ -23,6 +24,7 @@ from bitcloud_net.services.test_grid import (
     read_record,
     write_record,
 )
+from bitcloud_net.settings import load_settings
 from bitcloud_net.testgrid.launcher import LOG_NAME, Launcher, last_words
 from bitcloud_net.testgrid.node_process import NodePlan
 from bitcloud_net.testgrid.slot import Slot
@@ -56,7 +58,7 @@ class Fleet:
         self._unwatch = unwatch
         self._not_for_nodes = not_for_nodes
         self._launcher = launcher
-        record = _grown(read_record(home), check_count(count))
+        record = _grown(read_record(home) or _first_record(home), check_count(count))
         self.network = record.network
         self.slots = [
             Slot(record=node, home=folder_of(home) / f"{node.index:02}") for node in record.nodes
@@ -165,10 +167,14 @@ class Fleet:
         write_record(self._home, TestGridRecord(network=self.network, nodes=nodes))
 
 
-def _grown(record: TestGridRecord | None, count: int) -> TestGridRecord:
+def _first_record(home: Path) -> TestGridRecord:
+    """A home with an identity keeps its network: its test nodes join that one, on loopback."""
+    network = load_settings(home).network if exists(home) else f"test-{secrets.token_hex(4)}"
+    return TestGridRecord(network=network, nodes=())
+
+
+def _grown(record: TestGridRecord, count: int) -> TestGridRecord:
     """Keep the nodes that there were, so that their files stay readable; add what is missing."""
-    if record is None:
-        record = TestGridRecord(network=f"test-{secrets.token_hex(4)}", nodes=())
     kept = record.nodes[:count]
     more = (NodeRecord(index=i, port=_free_port()) for i in range(len(kept), count))
     return replace(record, nodes=(*kept, *more))

@@ -1,4 +1,4 @@
-"""A person's own node on a local test grid: what the desktop, the demonstration and the bench open."""
+"""A person's own node on a local test grid: for the desktop, the demonstration and the bench."""
 
 from __future__ import annotations
 
