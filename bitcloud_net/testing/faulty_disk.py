@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -43,23 +44,20 @@ class _Content:
 
     seen: bytearray = field(default_factory=bytearray)
     safe: bytearray = field(default_factory=bytearray)
-    pending: list[tuple[int, bytes]] = field(default_factory=list)  # sectors, in writing order
+    pending: list[tuple[int, bytes]] = field(default_factory=list)  # in writing order
     modified_s: int = 0
 
     def write(self, offset: int, data: bytes) -> None:
         _place(self.seen, offset, data)
-        start = 0
-        while start < len(data):
-            end = min(len(data), start + SECTOR_BYTES - (offset + start) % SECTOR_BYTES)
-            self.pending.append((offset + start, data[start:end]))
-            start = end
+        self.pending.append((offset, data))
 
     def sync(self) -> None:
         self.safe = bytearray(self.seen)
         self.pending.clear()
 
     def survive(self, loss: Loss, dice: random.Random) -> _Content:
-        kept = _kept(self.pending, loss, dice)
+        sectors = [sector for write in self.pending for sector in _sectors(*write)]
+        kept = _kept(sectors, loss, dice)
         data = bytearray(self.seen if loss is Loss.NONE else self.safe)
         for offset, sector in kept:
             _place(data, offset, sector)
@@ -292,6 +290,11 @@ class FaultyFile:
 
     def close(self) -> None:
         """See ``OpenFile``."""
+
+
+def _sectors(offset: int, data: bytes) -> list[tuple[int, bytes]]:
+    cuts = [0, *range(SECTOR_BYTES - offset % SECTOR_BYTES, len(data), SECTOR_BYTES), len(data)]
+    return [(offset + start, data[start:end]) for start, end in pairwise(cuts)]
 
 
 def _place(data: bytearray, offset: int, piece: bytes) -> None:
