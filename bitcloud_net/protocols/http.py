@@ -16,7 +16,8 @@ Content-Length promised, never a complete-looking short file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TypeAlias
@@ -220,7 +221,7 @@ class _Connection:
     async def _send_part(self, answer: Answer, part: Part) -> None:
         missing_bytes = part.length_bytes
         prefix = part.prefix
-        async with part.open() as pieces:
+        async with part.open() as pieces, _closing(pieces):
             async for piece in pieces:
                 if not piece:
                     continue
@@ -263,3 +264,13 @@ class _Connection:
                 raise _Cut from error  # a source that sees this pass must not take it for its own
         if stalled.cancelled_caught:
             raise _Cut
+
+
+@asynccontextmanager
+async def _closing(pieces: AsyncIterator[bytes]) -> AsyncIterator[None]:
+    """Close a generator that may be left before its end; a collector would do it too late."""
+    try:
+        yield
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()

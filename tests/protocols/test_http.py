@@ -185,6 +185,29 @@ async def test_source_that_gives_too_much_is_cut_to_the_promise() -> None:
         assert (await client.get("/", host="x")).body == FILE[:10]
 
 
+async def test_iterator_that_is_left_early_is_closed() -> None:
+    ended: list[str] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"piece"
+        finally:
+            ended.append("closed")
+
+    @asynccontextmanager
+    async def read() -> AsyncIterator[AsyncIterator[bytes]]:
+        yield pieces()
+
+    async def handle(_: HttpRequest) -> Answer:
+        part = Part(prefix=b"", length_bytes=7, open=read)
+        return Answer(status=200, headers=(), body=(part,))
+
+    async with serving(handle) as stream:
+        assert (await HttpClient(stream).get("/", host="x")).body == b"piecepi"
+    assert ended == ["closed"]
+
+
 async def test_failure_before_the_first_byte_is_a_clear_page() -> None:
     source = MemorySource({"f": FILE}, error=Unavailable("3 of 10 answer", code="too-few-shares"))
     async with serving(file_handler(source)) as stream:
