@@ -10,9 +10,12 @@ from pathlib import Path
 
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.table_rules import DAY_PERIODS, RULES, Table
 from bitcloud_net.nodepool.database import connect_writer, transaction_on
 from bitcloud_net.nodepool.migrate import OWN_ROWS
+
+KEPT_PERIODS = 30 * DAY_PERIODS
+"""How long used slots are remembered: a clock that was ahead may be set back."""
 
 
 class OwnRows:
@@ -49,7 +52,7 @@ class OwnRows:
                     "this period's limit of changes is reached; try again in ten minutes",
                     code="slots-used-up",
                 )
-            self._db.execute("DELETE FROM own_slot WHERE period < ?", (period - 1,))
+            self._db.execute("DELETE FROM own_slot WHERE period < ?", (period - KEPT_PERIODS,))
             self._db.execute(
                 "INSERT OR REPLACE INTO own_slot VALUES (?, ?, ?, ?)",
                 (owner, table, period, first + count),
