@@ -17,6 +17,7 @@ from bitcloud_net.core.errors import LocalFault
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.net.limits import Admission, NetLimits
 from bitcloud_net.net.network import Network
+from bitcloud_net.net.nursery import open_plain_nursery
 
 if TYPE_CHECKING:
     from bitcloud_net.net.libp2p_swarm import Layers
@@ -55,13 +56,13 @@ async def open_libp2p_network(
 
     gate = Gate(limits or NetLimits())
     traffic = Traffic()
-    sockets = {str(Multiaddr(address)): await open_listeners(address) for address in listen}
+    sockets = await open_listeners(listen)
     addresses = [Multiaddr(address) for address in sockets]
     tcp = TunedTcp(sockets, Admission(gate.limits), traffic)
     host, swarm = make_host(
         key, layers or stock_layers(), gate, tcp, lambda *fault: network.report_fault(*fault)
     )
-    async with trio.open_nursery() as nursery:
+    async with open_plain_nursery() as nursery:
         network = Libp2pNetwork(key.node_id, host, swarm, gate, traffic, nursery)
         async with host.run(addresses):
             if sockets:

@@ -27,6 +27,7 @@ from bitcloud_net.net.network import (
     ProtocolId,
     StreamHandler,
 )
+from bitcloud_net.net.nursery import open_plain_nursery
 
 BAN_AFTER_FAULT_S = 600.0
 
@@ -61,7 +62,7 @@ class MemoryHub:
     ) -> AsyncIterator[MemoryNetwork]:
         """Be a node for as long as the block lasts; the same key gets the same address again."""
         transport = self._transports.setdefault(key.node_id, self._new_transport())
-        async with trio.open_nursery() as nursery:
+        async with open_plain_nursery() as nursery:
             network = MemoryNetwork(self, key.node_id, transport, limits or NetLimits(), nursery)
             self._nodes[key.node_id] = network
             try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 
 import trio
 from libp2p.abc import IListener, IRawConnection
@@ -192,14 +193,26 @@ def tune(sock: trio.socket.SocketType) -> None:
         return  # closed by the other end meanwhile; the next read says so
 
 
-async def open_listeners(address: str) -> list[trio.SocketListener]:
-    """Open the listening sockets of one multiaddr such as ``/ip4/0.0.0.0/tcp/4001``.
+async def open_listeners(addresses: Sequence[str]) -> dict[str, list[trio.SocketListener]]:
+    """Open the listening sockets of multiaddrs such as ``/ip4/0.0.0.0/tcp/4001``, all or none.
 
     Raises:
         BadInput: not an address of TCP over IP.
         LocalFault: ``port-taken``, or the address is not of this machine (``cannot-listen``).
     """
-    host, port = _host_and_port(address)
+    sockets: dict[str, list[trio.SocketListener]] = {}
+    try:
+        for address in addresses:
+            host, port = _host_and_port(address)
+            sockets[str(Multiaddr(address))] = await _open_listener(host, port)
+    except BaseException:
+        for listener in chain.from_iterable(sockets.values()):
+            listener.socket.close()
+        raise
+    return sockets
+
+
+async def _open_listener(host: str, port: int) -> list[trio.SocketListener]:
     try:
         return list(await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG))
     except OSError as error:
@@ -210,7 +223,7 @@ async def open_listeners(address: str) -> list[trio.SocketListener]:
                 port=port,
             ) from error
         raise LocalFault(
-            f"cannot listen on {address}: {error}", code="cannot-listen", address=address
+            f"cannot listen on {host}, port {port}: {error}", code="cannot-listen", host=host
         ) from error
 
 

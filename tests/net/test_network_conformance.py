@@ -42,9 +42,7 @@ class MemoryLab:
 
 
 @each_check
-async def test_libp2p(check: NetworkCheck, mock_clock: trio.testing.MockClock) -> None:
-    mock_clock.rate = 1.0
-    mock_clock.autojump_threshold = 0.1  # loopback is never silent that long unless all wait
+async def test_libp2p(check: NetworkCheck, loopback_clock: trio.testing.MockClock) -> None:
     await check(LoopbackLab())
 
 
