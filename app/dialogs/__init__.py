@@ -1,0 +1,1 @@
+"""Dialogs: small, modal to the window, answered by one button."""

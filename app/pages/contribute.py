@@ -1,0 +1,312 @@
+"""The contribute page: lend disk space, and see what this computer holds for others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QSlider, QVBoxLayout, QWidget
+
+from app.session import Session
+from app.text import count_text, round_size_text, size_text, speed_text
+from app.theme import Theme
+from app.widgets.button import Button
+from app.widgets.chart import TrafficChart
+from app.widgets.icon_box import IconBox
+from app.widgets.label import Card, ElidedLabel, Label
+from app.widgets.legend import Legend
+from app.widgets.meter import Ring, StackedBar
+from app.widgets.switch import Switch
+from bitcloud_net.api import Contribution
+
+GB = 1000**3
+DEFAULT_BYTES = 10 * GB
+"""What the slider offers at first: visible, and harmless on any disk of today."""
+
+RESERVE_BYTES = GB
+"""Always left free on the disk (security design 3.7: at least 1 GiB or 2 %)."""
+
+STEPS = 1000
+APPLY_AFTER_MS = 600
+
+
+def rounded_bytes(size_bytes: int) -> int:
+    """Return an amount as a person would say it: whole gigabytes, or tenths of one below ten."""
+    step = GB if size_bytes >= 10 * GB else GB // 10
+    return max(step, size_bytes // step * step)
+
+
+class Figure(Card):
+    """A small card: icon, caption, figure, second line."""
+
+    def __init__(self, theme: Theme, icon: str, caption: str) -> None:
+        super().__init__(margin=14, spacing=0)
+        self._figure = ElidedLabel(role="heading")
+        self._note = ElidedLabel(role="small")
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(ElidedLabel(caption, role="small"))
+        words.addWidget(self._figure)
+        words.addWidget(self._note)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(IconBox(theme, icon, tinted=True))
+        row.addLayout(words, 1)
+        self.body.addLayout(row)
+
+    def show_figure(self, figure: str, note: str) -> None:
+        """Show these words."""
+        self._figure.setText(figure)
+        self._note.setText(note)
+
+
+class SpaceCard(Card):
+    """How much is lent, used and free; the slider and the folder. Emits ``changed``."""
+
+    changed = Signal()
+    folder_wanted = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(margin=20, spacing=8)
+        self._theme = theme
+        self._limit_bytes = 100 * GB
+        self._amount_bytes = DEFAULT_BYTES
+        self._ring = Ring(theme, self.tr("Space in use"))
+        self._bar = StackedBar(theme, self.tr("Disk"))
+        self._legend = Legend(theme)
+        self._amount = Label(role="heading")
+        self._folder = ElidedLabel(role="small", middle=True)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(1, STEPS)
+        self.slider.setAccessibleName(self.tr("Space to lend"))
+        self.slider.valueChanged.connect(self._on_slider)
+        self._choose = Button(theme, self.tr("Choose folder…"), icon="folder", height=32)
+        self._choose.clicked.connect(self.folder_wanted)
+        self._build()
+
+    def _build(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(8)
+        words.addWidget(Label(self.tr("Space for Bitcloud"), role="heading"))
+        hint = self.tr("Drag to change. Bitcloud never touches the space you keep for yourself.")
+        words.addWidget(Label(hint, role="small", wrap=True))
+        words.addWidget(self._bar)
+        words.addWidget(self._legend)
+        amount = QHBoxLayout()
+        amount.setSpacing(14)
+        amount.addWidget(self.slider, 1)
+        amount.addWidget(self._amount)
+        words.addLayout(amount)
+        folder = QHBoxLayout()
+        folder.addWidget(self._folder, 1)
+        folder.addWidget(self._choose)
+        words.addLayout(folder)
+        row = QHBoxLayout()
+        row.setSpacing(30)
+        row.addWidget(self._ring)
+        row.addLayout(words, 1)
+        self.body.addLayout(row)
+
+    @property
+    def amount_bytes(self) -> int:
+        """How much is to be lent."""
+        return self._amount_bytes
+
+    def show_space(self, contribution: Contribution, folder: str) -> None:
+        """Show what is true; the slider stays while the person drags it."""
+        free = contribution.disk_free_bytes
+        self._limit_bytes = max(GB, free + contribution.used_bytes - RESERVE_BYTES)
+        if not self.slider.isSliderDown():
+            wanted = contribution.capacity_bytes or min(DEFAULT_BYTES, self._limit_bytes)
+            self._set_amount(wanted)
+        self._folder.setText(folder)
+        used, offered = contribution.used_bytes, self.amount_bytes
+        self._ring.set_value(
+            used / max(1, offered) if contribution.on else 0,
+            round_size_text(used),
+            self.tr("of {amount} in use").format(amount=round_size_text(offered)),
+        )
+        self._show_bar(contribution, offered)
+
+    def _set_amount(self, amount_bytes: int) -> None:
+        self._amount_bytes = amount_bytes
+        self.slider.blockSignals(True)
+        self.slider.setValue(max(1, min(STEPS, round(STEPS * amount_bytes / self._limit_bytes))))
+        self.slider.blockSignals(False)
+        self._amount.setText(round_size_text(amount_bytes))
+
+    def _show_bar(self, contribution: Contribution, offered: int) -> None:
+        tokens = self._theme.tokens
+        total = max(1, contribution.disk_total_bytes)
+        used = contribution.used_bytes
+        own = max(0, total - contribution.disk_free_bytes - used)
+        rest = max(0, offered - used)
+        left = max(0, contribution.disk_free_bytes - rest)
+        parts = (
+            (self.tr("Your files"), own, tokens.blue),
+            (self.tr("Used"), used, tokens.accent),
+            (self.tr("Offered"), rest, tokens.offered),
+        )
+        self._bar.set_parts([(size / total, colour) for _name, size, colour in parts])
+        free = (self.tr("Free"), left, tokens.track)
+        self._legend.set_items(
+            [(f"{name} {round_size_text(size)}", colour) for name, size, colour in (*parts, free)]
+        )
+
+    def _on_slider(self) -> None:
+        self._amount_bytes = rounded_bytes(self._limit_bytes * self.slider.value() // STEPS)
+        self._amount.setText(round_size_text(self.amount_bytes))
+        self.changed.emit()
+
+
+class ContributePage(QWidget):
+    """Lends space through the session; emits ``folder_wanted`` to have the person choose a
+    folder."""
+
+    folder_wanted = Signal()
+
+    def __init__(self, theme: Theme, session: Session, default_folder: Path) -> None:
+        super().__init__()
+        self._session = session
+        self._folder = default_folder
+        self._switch = Switch(theme, self.tr("Contribute storage"))
+        self._state = Label(role="heading")
+        self._space = SpaceCard(theme)
+        self._held = Figure(theme, "database", self.tr("Held for others"))
+        self._taken = Figure(theme, "arrow_circle_down", self.tr("Taken in"))
+        self._served = Figure(theme, "arrow_circle_up", self.tr("Handed out"))
+        self._nodes = Figure(theme, "people", self.tr("Storage nodes"))
+        self._chart = TrafficChart(theme, session)
+        self._apply_later = QTimer(self, interval=APPLY_AFTER_MS, singleShot=True)
+        self._apply_later.timeout.connect(self._apply)
+        self._build(theme)
+        self._switch.clicked.connect(self._apply)
+        self._space.changed.connect(self._on_amount)
+        self._space.folder_wanted.connect(self.folder_wanted)
+        session.status_changed.connect(self.refresh)
+        theme.changed.connect(self.refresh)
+        self.refresh()
+
+    def _build(self, theme: Theme) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(28, 20, 28, 18)
+        column.setSpacing(14)
+        column.addLayout(self._head())
+        column.addWidget(self._space)
+        figures = QGridLayout()
+        figures.setSpacing(16)
+        for position, card in enumerate((self._held, self._taken, self._served, self._nodes)):
+            figures.addWidget(card, 0, position)
+            figures.setColumnStretch(position, 1)
+        column.addLayout(figures)
+        lower = QHBoxLayout()
+        lower.setSpacing(16)
+        lower.addWidget(self._traffic_card(), 3)
+        lower.addWidget(self._promise_card(theme), 2)
+        column.addLayout(lower, 1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setAccessibleName(self.tr("Contribute"))
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def _head(self) -> QHBoxLayout:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(Label(self.tr("Contribute"), role="title"))
+        words.addWidget(
+            Label(
+                self.tr("Lend spare disk space to the grid. You can stop at any time."),
+                role="second",
+            )
+        )
+        head = QHBoxLayout()
+        head.setSpacing(14)
+        head.addLayout(words, 1)
+        head.addWidget(self._state)
+        head.addWidget(self._switch)
+        return head
+
+    def _traffic_card(self) -> Card:
+        card = Card(margin=18, spacing=12)
+        card.body.addWidget(Label(self.tr("Traffic of this computer"), role="heading"))
+        card.body.addWidget(self._chart, 1)
+        return card
+
+    def _promise_card(self, theme: Theme) -> Card:
+        card = Card(margin=18, spacing=14)
+        card.body.addWidget(Label(self.tr("What is kept here"), role="heading"))
+        for icon, title, text in (
+            (
+                "shield_checkmark",
+                self.tr("Sealed shares"),
+                self.tr("Nobody, you included, can read them here."),
+            ),
+            (
+                "database",
+                self.tr("Plain files in one folder"),
+                self.tr("Bitcloud writes nowhere else."),
+            ),
+            (
+                "top_speed",
+                self.tr("Never more than you said"),
+                self.tr("And never the last of the disk."),
+            ),
+            ("arrow_sync", self.tr("Free to go"), self.tr("Others rebuild what you held.")),
+        ):
+            row = QHBoxLayout()
+            row.setSpacing(12)
+            row.addWidget(IconBox(theme, icon, quiet=True), 0, Qt.AlignmentFlag.AlignTop)
+            words = QVBoxLayout()
+            words.setSpacing(1)
+            words.addWidget(Label(title, wrap=True))
+            words.addWidget(Label(text, role="small", wrap=True))
+            row.addLayout(words, 1)
+            card.body.addLayout(row)
+        card.body.addStretch()
+        return card
+
+    def set_folder(self, folder: Path) -> None:
+        """Use another folder from now on."""
+        self._folder = folder
+        if self._switch.isChecked():
+            self._apply()
+        self.refresh()
+
+    def _on_amount(self) -> None:
+        if self._switch.isChecked():
+            self._apply_later.start()
+
+    def _apply(self) -> None:
+        folder = self._folder if self._switch.isChecked() else None
+        self._session.contribute(folder, self._space.amount_bytes)
+
+    def refresh(self) -> None:
+        """Show what is true now."""
+        status = self._session.status
+        contribution = status.contribution if status else Contribution(on=False)
+        self._switch.setEnabled(status is not None)
+        if not self._apply_later.isActive():
+            self._switch.setChecked(contribution.on)
+        self._state.setText(self.tr("Contributing") if contribution.on else self.tr("Off"))
+        if contribution.folder:
+            self._folder = Path(contribution.folder)
+        self._space.show_space(contribution, str(self._folder))
+        self._show_figures(contribution)
+
+    def _show_figures(self, contribution: Contribution) -> None:
+        status = self._session.status
+        shares = count_text(contribution.shares, "{count} share", "{count} shares")
+        self._held.show_figure(shares, size_text(contribution.used_bytes))
+        self._taken.show_figure(size_text(contribution.received_bytes), self.tr("since the start"))
+        self._served.show_figure(size_text(contribution.served_bytes), self.tr("since the start"))
+        online = sum(node.online for node in status.nodes) if status else 0
+        rate = speed_text(status.send_per_s if status else 0)
+        self._nodes.show_figure(
+            self.tr("{count} online").format(count=online),
+            self.tr("sending {rate} now").format(rate=rate),
+        )

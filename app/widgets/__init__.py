@@ -1,0 +1,1 @@
+"""Widgets that paint themselves from the theme's tokens."""
