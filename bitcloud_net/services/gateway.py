@@ -76,6 +76,9 @@ class Content:
     size_bytes: int = 0  # exact for a file; not used for a folder
     media_type: str | None = None
     identity: str  # changes whenever the bytes do; may be a cap, it is hashed before it is sent
+    pinned: str | None = (
+        None  # a target that stays these bytes (a cap), where the given one may not
+    )
     is_folder: bool = False
     is_site: bool = False  # in a folder that was published as a site: its pages may run script
 
@@ -270,7 +273,7 @@ class Gateway:
             media_type=content.media_type,
             identity=content.identity,
             origin=Origin.SITE if trusted else place.origin,
-            open=partial(self._source.read, target),
+            open=partial(self._source.read, content.pinned or target),
         )
         boundary = self._random_bytes(_BOUNDARY_BYTES).hex()
         return file_answer(request, file, secret=self._secret, boundary=boundary)

@@ -316,6 +316,25 @@ async def test_the_main_port_shows_only_what_this_is(by_name: bool, host: str) -
             assert missing.status == 404
 
 
+class ChangingSource(MemorySource):
+    """A path whose file is published anew after each description."""
+
+    async def describe(self, target: str) -> Content:
+        found = await super().describe(target)
+        pinned = f"version {len(self.files)}"
+        self.files[pinned] = self.files[target]
+        self.files[target] += b" and more"
+        return replace(found, pinned=pinned)
+
+
+async def test_bytes_are_those_that_were_described() -> None:
+    source = ChangingSource({"a.txt": b"first"})
+    async with running(by_name=True, source=source) as grid:
+        address = await grid.gateway.address_of("a.txt")
+        assert (await grid.get(address)).body == b"first and more"
+        assert (await grid.get(address)).body == b"first and more and more"
+
+
 async def test_both_loopback_addresses_lead_to_the_same_gateway() -> None:
     async with running(by_name=True) as grid:
         host = urlsplit(await grid.gateway.address_of(CLIP_PATH)).netloc
