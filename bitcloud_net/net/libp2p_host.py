@@ -27,7 +27,7 @@ _GOODBYE_S = 1.0  # for telling the peers; they notice a closed socket anyway
 
 def preload() -> None:
     """Import libp2p now, before a fork or behind a first paint. Blocks for about 0.6 s."""
-    from bitcloud_net.net import libp2p_network, stock_layers  # noqa: F401
+    from bitcloud_net.net import fast_layers, libp2p_network  # noqa: F401
 
 
 @asynccontextmanager
@@ -49,9 +49,9 @@ async def open_libp2p_network(
     """
     from multiaddr import Multiaddr
 
+    from bitcloud_net.net.fast_layers import fast_layers
     from bitcloud_net.net.libp2p_network import Libp2pNetwork
     from bitcloud_net.net.libp2p_swarm import Gate, make_host
-    from bitcloud_net.net.stock_layers import stock_layers
     from bitcloud_net.net.tuned_tcp import Traffic, TunedTcp, open_listeners
 
     gate = Gate(limits or NetLimits())
@@ -60,7 +60,7 @@ async def open_libp2p_network(
     addresses = [Multiaddr(address) for address in sockets]
     tcp = TunedTcp(sockets, Admission(gate.limits), traffic)
     host, swarm = make_host(
-        key, layers or stock_layers(), gate, tcp, lambda *fault: network.report_fault(*fault)
+        key, layers or fast_layers(), gate, tcp, lambda *fault: network.report_fault(*fault)
     )
     async with open_plain_nursery() as nursery:
         network = Libp2pNetwork(key.node_id, host, swarm, gate, traffic, nursery)

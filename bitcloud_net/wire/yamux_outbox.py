@@ -59,6 +59,11 @@ class Outbox:
             stream.scheduled = True
             self._ready.append(stream)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._control or self._updates or self._ready)
+
     def take(self, max_bytes: int) -> list[Piece]:
         """Remove and return what goes out next, at most ``max_bytes``, as pieces in order.
 

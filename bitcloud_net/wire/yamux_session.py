@@ -47,11 +47,11 @@ from bitcloud_net.wire.yamux_stream import (
 MAX_STREAMS = 64
 """Open streams of one connection, each way. Bitcloud uses about ten, libp2p itself a few."""
 
-QUESTIONS_PER_S = 1000
-"""How many pings and new streams a peer may send. The busiest honest one, a stream for every small
-request, opens about 500 a second."""
+QUESTIONS_PER_S = 500
+"""How many pings and new streams a peer may send: as many as a py-libp2p that opens a stream for
+every small request can. Bitcloud's own programs open a few streams an hour."""
 
-MAX_QUESTIONS_AT_ONCE = 2000
+MAX_QUESTIONS_AT_ONCE = 1000
 """And how many of them in one burst."""
 
 MAX_LEARNED_WINDOW_BYTES = MIB
@@ -304,6 +304,11 @@ class YamuxSession:
     def data_to_send(self, max_bytes: int) -> list[Piece]:
         """Return what to send now, at most ``max_bytes``; see ``Outbox.take``."""
         return self._outbox.take(max_bytes)
+
+    @property
+    def wants_to_send(self) -> bool:
+        """Whether ``data_to_send`` would return anything."""
+        return self._outbox.waiting
 
     def pop_changed(self) -> list[MuxStream]:
         """Return the streams whose state, readable or queued bytes changed since the last
