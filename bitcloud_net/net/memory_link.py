@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nextafter
 from typing import TYPE_CHECKING
 
 import trio
@@ -38,7 +39,8 @@ class Link:
     @property
     def horizon(self) -> float:
         """The instant up to which packets have passed."""
-        return trio.current_time() if self._blocked_since is None else self._blocked_since
+        since = self._blocked_since
+        return trio.current_time() if since is None else nextafter(since, -inf)
 
     def peer_of(self, network: MemoryNetwork) -> MemoryNetwork:
         """The other end."""

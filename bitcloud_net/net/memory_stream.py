@@ -102,9 +102,9 @@ class Pipe:
         self.wake_writer()
 
     def postpone(self, until: float, since: float) -> None:
-        """Let what would have arrived after ``since`` arrive at ``until`` at the earliest."""
+        """Let what would have arrived from ``since`` on arrive at ``until`` at the earliest."""
         self._queue = deque(
-            (max(at, until) if at > since else at, item) for at, item in self._queue
+            (max(at, until) if at >= since else at, item) for at, item in self._queue
         )
         self.wake_reader()
 
