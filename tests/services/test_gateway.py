@@ -6,7 +6,7 @@ import logging
 import random
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import trio
 import trio.testing
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
+from bitcloud_net.net.tcp_listener import MAX_CONNECTIONS_PER_CLIENT
 from bitcloud_net.services.gateway import MAX_SITE_PORTS, Content, Gateway
 from bitcloud_net.testing.http_client import HttpClient, HttpReply, MemorySource
 from bitcloud_net.wire.http_headers import SITE_CSP
@@ -270,6 +271,17 @@ async def test_closing_the_player_stops_the_fetch() -> None:
         with trio.fail_after(5):
             while grid.source.open_reads:
                 await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n"])
+async def test_flood_of_unfinished_requests_keeps_nobody_out(start: bytes) -> None:
+    async with running(by_name=True) as grid, AsyncExitStack() as streams:
+        address = await grid.gateway.address_of(CLIP_PATH)
+        for _ in range(3 * MAX_CONNECTIONS_PER_CLIENT):
+            stream = await trio.open_tcp_stream("127.0.0.1", grid.port)
+            await streams.enter_async_context(stream)
+            await stream.send_all(start)
+        assert (await grid.get(address)).body == CLIP
 
 
 # ------------------------------------------------------------------ who may ask (T-host, T-origin)
