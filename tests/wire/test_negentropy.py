@@ -4,7 +4,9 @@ limits."""
 from __future__ import annotations
 
 import hashlib
+import json
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -167,3 +169,30 @@ def test_random_bytes_are_answered_or_refused(data: bytes) -> None:
         except Malformed as error:
             codes.add(error.code)
     assert codes == {"bad-reconciliation"}
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "negentropy.json").read_text())
+
+
+def hashed_items(case: dict[str, int], name: str) -> list[bytes]:
+    items = []
+    for at in range(case[name]):
+        text = f"{case['seed']}/{name}/{at}".encode()
+        shift = int.from_bytes(hashlib.sha256(text + b"/t").digest()[:4], "big")
+        items.append(item_of(1000 + shift % case["periods"], hashlib.sha256(text).digest()))
+    return items
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["seed"])
+def test_published_vectors(case: dict) -> None:  # type: ignore[type-arg]
+    common = hashed_items(case, "common")
+    ours = RangeIndex(common + hashed_items(case, "ours"))
+    theirs = RangeIndex(common + hashed_items(case, "theirs"))
+    limit = case["max_bytes"]
+    messages = [bytes.fromhex(message) for message in case["messages"]]
+    assert negentropy.initiate(ours, max_bytes=limit) == messages[0]
+    for query, answer, following in zip(
+        messages[::2], messages[1::2], [*messages[2::2], None], strict=True
+    ):
+        assert negentropy.respond(theirs, query, max_bytes=limit) == answer
+        assert negentropy.proceed(ours, answer, max_bytes=limit).message == following
