@@ -22,6 +22,7 @@ from bitcloud_net.core.layout import Layout
 from bitcloud_net.core.padding import inline_padded_size
 from bitcloud_net.core.sealing import ALGORITHM, SEAL_BYTES, FileKeys, open_box, seal_box
 from bitcloud_net.core.units import HASH_BYTES, INLINE_BYTES, KIB
+from bitcloud_net.core.xchacha import Buffer
 
 MAGIC: Final = b"BCMF"
 MAX_MANIFEST_BYTES: Final = 8 * KIB
@@ -174,7 +175,7 @@ def build_inline(keys: FileKeys, content: bytes, media_type: str | None = None) 
     )
 
 
-def parse_manifest(data: bytes | memoryview) -> AnyManifest:
+def parse_manifest(data: Buffer) -> AnyManifest:
     """Return the manifest whose bytes are ``data``, every bound checked.
 
     Raises:

@@ -82,12 +82,12 @@ def survival(k: int, n: int, grid: int, off_fraction: float | Fraction) -> float
 def survival_exact(k: int, n: int, grid: int, off: int) -> Fraction:
     """Return the same chance as an exact fraction, for a whole number of nodes that are off.
 
-    Hypergeometric: of the ways to choose the nodes that stay on, those with at least k of the n
-        holders.
+    Hypergeometric: of the ways to choose the n holders, those with at least k among the nodes that
+    stay on.
     """
     on = grid - off
-    good = sum(comb(n, alive) * comb(grid - n, on - alive) for alive in range(k, min(n, on) + 1))
-    return Fraction(good, comb(grid, on))
+    good = sum(comb(on, alive) * comb(off, n - alive) for alive in range(k, min(n, on) + 1))
+    return Fraction(good, comb(grid, n))
 
 
 def assign(nodes: Sequence[NodeId], n: int, key: bytes) -> tuple[NodeId, ...]:

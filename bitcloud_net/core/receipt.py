@@ -9,6 +9,7 @@ from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import KEY_BYTES, SIGNATURE_BYTES, NodeId, SigningKey, verify
 from bitcloud_net.core.units import HASH_BYTES, MAX_SHARES
+from bitcloud_net.core.xchacha import Buffer
 
 MAGIC: Final = b"BCSR"
 MAX_RECEIPT_BYTES: Final = 256
@@ -76,7 +77,7 @@ class StorageReceipt:
         return MAGIC + encoding.encode([*self._fields(), self.signature])
 
     @classmethod
-    def parse_and_verify(cls, data: bytes | memoryview) -> StorageReceipt:
+    def parse_and_verify(cls, data: Buffer) -> StorageReceipt:
         """Return the receipt whose bytes are ``data``, its signature checked.
 
         The caller compares node, file, share and root with what it asked for.

@@ -24,6 +24,7 @@ from bitcloud_net.core.layout import Layout
 from bitcloud_net.core.manifest import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from bitcloud_net.core.sealing import ALGORITHM, UPLOAD_ID_BYTES
 from bitcloud_net.core.units import HASH_BYTES, MAX_SEGMENTS
+from bitcloud_net.core.xchacha import Buffer
 
 HEADER_BYTES: Final = 64
 FOOTER_BYTES: Final = 48
@@ -85,7 +86,7 @@ class ShareHeader:
         return raw[:-_CHECK_BYTES] + _header_check(raw)
 
     @classmethod
-    def parse(cls, data: bytes | memoryview) -> ShareHeader:
+    def parse(cls, data: Buffer) -> ShareHeader:
         """Return the header whose 64 bytes are ``data``.
 
         Raises:
@@ -118,7 +119,7 @@ class ShareFooter:
         return self.segment_count * 2 * HASH_BYTES + self.manifest_bytes + FOOTER_BYTES
 
     @classmethod
-    def parse(cls, data: bytes | memoryview) -> ShareFooter:
+    def parse(cls, data: Buffer) -> ShareFooter:
         """Return the footer whose 48 bytes are ``data``.
 
         Raises:
@@ -162,7 +163,7 @@ class ShareTrailer:
         return data
 
     @classmethod
-    def parse(cls, data: bytes | memoryview) -> ShareTrailer:
+    def parse(cls, data: Buffer) -> ShareTrailer:
         """Return the trailer whose bytes are ``data``, complete and undamaged.
 
         Whether it fits the file is checked by ``check_trailer``.

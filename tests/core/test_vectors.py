@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,8 +53,7 @@ def test_file_is_what_the_generator_makes(name: str) -> None:
     assert (HERE / f"{name}.json").read_text(encoding="utf-8") == text_of(name)
 
 
-def test_there_is_a_maker_for_each_file_and_enough_to_reject() -> None:
-    assert {path.stem for path in Path(HERE).glob("*.json")} == set(MAKERS)
+def test_there_are_enough_vectors_and_most_reject() -> None:
     files = [load(name) for name in MAKERS]
     accepted = sum(
         len(value)
