@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from blake3 import blake3
 
+import bitcloud_net.core
 from bitcloud_net.core import caps, merkle, padding, placement
 from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.erasure import Coder
@@ -70,6 +72,24 @@ def test_there_are_enough_vectors_and_most_reject() -> None:
 def test_each_reject_has_its_own_reason(name: str) -> None:
     reasons = [vector["reason"] for vector in load(name).get("reject", [])]
     assert len(set(reasons)) == len(reasons)
+
+
+def test_specification_shows_the_example_of_the_golden_file() -> None:
+    text = Path(bitcloud_net.core.__file__).with_name("README.md").read_text(encoding="utf-8")
+    file = load("golden")
+    share = reader.parse_share(bytes.fromhex(file["shares"][0]))
+    manifest = reader.parse_manifest(share.manifest)
+    cap = caps.parse_cap(file["cap"])
+    assert isinstance(cap, caps.ReadCap)
+    keys = reader.Keys(cap.secret)
+    values = [cap.secret, keys.ck, keys.hk, keys.kc, keys.nk, keys.salt, keys.upload_id, cap.cid]
+    values += [manifest.ciphertext_root, *manifest.share_roots, manifest.header[:24]]
+    values.append(blake3(pattern(file["pattern_bytes"])).digest())
+    for value in values:
+        assert value.hex() in text
+    assert file["cap"] in text
+    assert cap.diminish().text in text
+    assert f"{len(share.data):,} bytes" in text
 
 
 # what must be accepted
