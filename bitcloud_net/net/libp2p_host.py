@@ -17,7 +17,7 @@ from bitcloud_net.core.errors import LocalFault
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.net.limits import Admission, NetLimits
 from bitcloud_net.net.network import Network
-from bitcloud_net.net.nursery import open_plain_nursery
+from bitcloud_net.tasks import open_tasks
 
 if TYPE_CHECKING:
     from bitcloud_net.net.libp2p_swarm import Layers
@@ -62,7 +62,7 @@ async def open_libp2p_network(
     host, swarm = make_host(
         key, layers or fast_layers(), gate, tcp, lambda *fault: network.report_fault(*fault)
     )
-    async with open_plain_nursery() as nursery:
+    async with open_tasks() as nursery:
         network = Libp2pNetwork(key.node_id, host, swarm, gate, traffic, nursery)
         async with host.run(addresses):
             if sockets:

@@ -126,6 +126,11 @@ class Libp2pNetwork(INotifee):
         await self._dial(peer, (transport,))
         return peer
 
+    async def reach(self, peer: NodeId) -> None:
+        """See ``Network.reach``."""
+        await trio.lowlevel.checkpoint()
+        await self._dial(peer, self._known.get(peer, ()))
+
     async def open_stream(self, peer: NodeId, protocol: ProtocolId) -> Libp2pStream:
         """See ``Network.open_stream``."""
         if self._outbound[peer] >= self._gate.limits.max_streams_per_peer:

@@ -27,7 +27,7 @@ from bitcloud_net.net.network import (
     ProtocolId,
     StreamHandler,
 )
-from bitcloud_net.net.nursery import open_plain_nursery
+from bitcloud_net.tasks import open_tasks
 
 BAN_AFTER_FAULT_S = 600.0
 
@@ -62,7 +62,7 @@ class MemoryHub:
     ) -> AsyncIterator[MemoryNetwork]:
         """Be a node for as long as the block lasts; the same key gets the same address again."""
         transport = self._transports.setdefault(key.node_id, self._new_transport())
-        async with open_plain_nursery() as nursery:
+        async with open_tasks() as nursery:
             network = MemoryNetwork(self, key.node_id, transport, limits or NetLimits(), nursery)
             self._nodes[key.node_id] = network
             try:
@@ -199,6 +199,10 @@ class MemoryNetwork:
         await self._dial(peer, (transport,))
         return peer
 
+    async def reach(self, peer: NodeId) -> None:
+        """See ``Network.reach``."""
+        await self._dial(peer, self._known.get(peer, ()))
+
     async def open_stream(self, peer: NodeId, protocol: ProtocolId) -> MemoryStream:
         """See ``Network.open_stream``."""
         if self._outbound[peer] >= self._limits.max_streams_per_peer:
@@ -231,7 +235,8 @@ class MemoryNetwork:
                     return link
         finally:
             self._dialling.pop(peer).set()
-        raise Unavailable("nobody answers as this node", code="node-unreachable")
+        code = "node-banned" if self.banned(peer) else "node-unreachable"
+        raise Unavailable("nobody answers as this node", code=code)
 
     async def _dial_one(self, peer: NodeId, transport: str) -> Link | None:
         if not self._hub.reachable(self._node_id, peer):

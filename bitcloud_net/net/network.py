@@ -111,6 +111,13 @@ class Network(Protocol):
             Unavailable: nobody answered, or it was not the peer that the address names.
         """
 
+    async def reach(self, peer: NodeId) -> None:
+        """Return when the peer has a connection, dialling its known addresses where it has none.
+
+        Raises:
+            Unavailable: it cannot be reached (``node-unreachable``) or is banned (``node-banned``).
+        """
+
     async def open_stream(self, peer: NodeId, protocol: ProtocolId) -> Stream:
         """Open a stream, dialling a known address first where there is no connection.
 

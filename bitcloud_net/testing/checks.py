@@ -319,7 +319,8 @@ async def check_ban(lab: NetworkLab) -> None:
         await _fails(stream.receive)
         await _until(lambda: not anna.peers and not bert.peers)
         await _fails(_echoes_once, anna, bert)
-        await _fails(_echoes_once, bert, anna)
+        error = await _fails(bert.reach, anna.node_id)
+        assert error.code == "node-banned"
         await trio.sleep(2.1)
         await _echoes_once(anna, bert)
 
@@ -345,6 +346,9 @@ async def check_learn(lab: NetworkLab) -> None:
         anna.learn(bert.node_id, (nowhere, "", "x" * 5000, anna.addresses[0]))
         await _fails(anna.open_stream, bert.node_id, _ECHO)
         anna.learn(bert.node_id, (nowhere, *bert.addresses))
+        await anna.reach(bert.node_id)
+        await anna.reach(bert.node_id)
+        assert anna.peers == {bert.node_id}
         await _echoes_once(anna, bert)
 
 
