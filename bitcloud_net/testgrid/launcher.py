@@ -108,7 +108,8 @@ def last_words(home: Path) -> str:
         lines = (home / LOG_NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    told = (line.strip("|+- \t") for line in reversed(lines))  # exception groups draw frames
+    return next((line for line in told if line), "")
 
 
 def _spawns() -> bool:
