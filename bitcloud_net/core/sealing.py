@@ -94,7 +94,7 @@ def seal_segment_into(
     """
     if not 1 <= len(plain) <= SEGMENT_BYTES:
         raise Malformed(f"a segment has 1 to {SEGMENT_BYTES} bytes, not {len(plain)}")
-    nonce = _segment_nonce(keys.nonce, plain, index, last=last)
+    nonce = segment_nonce(keys, plain, index=index, last=last)
     view = memoryview(out)
     view[:NONCE_BYTES] = nonce
     aad = _segment_aad(params, index, last=last)
@@ -106,7 +106,8 @@ def segment_nonce(keys: FileKeys, plain: Buffer, *, index: int, last: bool) -> b
 
     Comparing it tells whether a segment would seal to the same bytes as before, without sealing.
     """
-    return _segment_nonce(keys.nonce, plain, index, last=last)
+    hasher = blake3(_NONCE_HEAD.pack(index, last), key=keys.nonce)
+    return hasher.update(plain).digest()[:NONCE_BYTES]
 
 
 def open_segment(
@@ -152,10 +153,6 @@ def open_box(key: bytes, sealed: Buffer, label: str) -> bytes:
     view = memoryview(sealed)
     nonce = bytes(view[:NONCE_BYTES])
     return xchacha.decrypt(derive(key, "box seal"), nonce, view[NONCE_BYTES:], _box_aad(label))
-
-
-def _segment_nonce(key: bytes, plain: Buffer, index: int, *, last: bool) -> bytes:
-    return blake3(_NONCE_HEAD.pack(index, last), key=key).update(plain).digest()[:NONCE_BYTES]
 
 
 def _segment_aad(params: CodeParams, index: int, *, last: bool) -> bytes:

@@ -17,6 +17,7 @@ from bitcloud_net.core.sealing import (
     open_segment,
     seal_box,
     seal_segment,
+    segment_nonce,
 )
 from bitcloud_net.core.units import SEGMENT_BYTES
 from tests.core.properties import codes, hashes, quick
@@ -71,6 +72,19 @@ def test_no_nonce_is_used_for_two_plaintexts() -> None:
             assert used.setdefault(sealed[:24], (index, last, plain)) == (index, last, plain)
         content[source.randrange(3000)] ^= 1 << source.randrange(8)
     assert len(used) == 3 + 299
+
+
+def test_nonce_tells_without_sealing_whether_a_segment_is_still_the_same() -> None:
+    sealed = seal_segment(KEYS, b"same", index=3, last=True, params=CODE)
+    assert segment_nonce(KEYS, b"same", index=3, last=True) == sealed[:24]
+    assert segment_nonce(KEYS, b"sane", index=3, last=True) != sealed[:24]
+
+
+def test_sealed_segment_has_bounds() -> None:
+    for size in (0, 24, 40, SEGMENT_BYTES + SEAL_BYTES + 1):
+        with pytest.raises(Malformed) as caught:
+            open_segment(KEYS, bytes(size), index=0, last=True, params=CODE)
+        assert caught.value.code == "bad-seal"
 
 
 def test_place_and_end_are_part_of_the_nonce() -> None:

@@ -36,7 +36,8 @@ from bitcloud_net.core.sealing import (
 from bitcloud_net.core.segment import check_block
 from bitcloud_net.core.share import HEADER_BYTES, ShareHeader, ShareTrailer, check_trailer
 from tests import independent_reader as reader
-from tests.vectors.make_vectors import HERE, MAKERS, leaf, pattern, text_of
+from tests.vectors.common import leaf, pattern
+from tests.vectors.make_vectors import HERE, MAKERS, text_of
 
 Vector = dict[str, Any]
 
