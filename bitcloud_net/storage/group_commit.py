@@ -37,8 +37,8 @@ class CommitJob:
         self, write: Callable[[], WrittenShare], settle: Callable[[CommitJob], None]
     ) -> None:
         self.written: WrittenShare | None = None
-        self.new = False
-        """Whether the share was not held before."""
+        self.replaced_bytes: int | None = None
+        """Size of the file of the same share that was held before."""
         self.error: BitcloudError | None = None
         self._write = write
         self._settle = settle
@@ -180,8 +180,8 @@ class GroupCommit:
             for job in jobs
         ]
         try:
-            for job, new in zip(jobs, self._index.add(lines), strict=True):
-                job.new = new
+            for job, replaced_bytes in zip(jobs, self._index.add(lines), strict=True):
+                job.replaced_bytes = replaced_bytes
         except LocalFault as error:
             for job in jobs:
                 job.error = error

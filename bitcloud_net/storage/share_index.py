@@ -69,12 +69,12 @@ class ShareIndex:
         self._reader.close()
         self._writer.close()
 
-    def add(self, shares: Sequence[IndexedShare]) -> list[bool]:
-        """Write shares in one transaction; say for each whether its name was not there before."""
-        new = []
+    def add(self, shares: Sequence[IndexedShare]) -> list[int | None]:
+        """Write shares in one transaction; return for each the size of the file it replaces."""
+        replaced = []
         with self._write() as database:
             for share in shares:
-                new.append(self._file_bytes(database, share.name) is None)
+                replaced.append(self._file_bytes(database, share.name))
                 database.execute(
                     "INSERT OR REPLACE INTO share VALUES (?, ?, ?, ?, ?, ?)",
                     (
@@ -85,7 +85,7 @@ class ShareIndex:
                         share.checked_s,
                     ),
                 )
-        return new
+        return replaced
 
     def remove(self, names: Iterable[ShareName]) -> list[int]:
         """Forget shares; return the sizes of the files of those that were there."""

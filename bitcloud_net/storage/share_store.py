@@ -217,7 +217,9 @@ class ShareStore:
             return _write_once(self._disk, path, header, manifest, blocks, segment_hashes)
 
         job = CommitJob(write, lambda job: self._settle(promise, job))
-        return await self._commit(job)
+        stored = await self._commit(job)
+        await self.abandon(header.upload_id, header.share_no)  # if it was begun, too
+        return stored
 
     async def abandon(self, upload_id: bytes, share_no: int) -> None:
         """Give up a share on its way in; one that is not there is no error.
@@ -312,6 +314,7 @@ class ShareStore:
         def count(share: ShareFile) -> tuple[int, int]:
             return share.header.layout.segment_count, share.file_bytes
 
+        self._open_shares.drop(name)  # what is remembered of the file proves nothing
         segments, file_bytes = await self._in_thread(
             "Checking a share", lambda: self._with_share(name, count)
         )
@@ -368,8 +371,9 @@ class ShareStore:
     def _count(self, job: CommitJob) -> None:
         if not job.error:
             self._open_shares.drop(job.outcome.stored.name)
-            if job.new:
-                self._space.added(job.outcome.file_bytes)
+            if job.replaced_bytes is not None:
+                self._space.removed(job.replaced_bytes)
+            self._space.added(job.outcome.file_bytes)
 
     def _stored_before(self, share_no: int, manifest: bytes) -> StoredShare:
         """Answer a ``finish`` that was answered before, when the share is here already."""

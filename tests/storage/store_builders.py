@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
+from bitcloud_net.clock import Clock
 from bitcloud_net.core import merkle
 from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.erasure import Coder
@@ -19,6 +20,16 @@ from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.units import SEGMENT_BYTES
 from bitcloud_net.storage.share_file import StoredShare
 from bitcloud_net.storage.share_store import ShareStore
+
+
+class StoppedClock(Clock):
+    """Wall time that stands still, at the beginning like a ``FaultyDisk``'s."""
+
+    def now_s(self) -> int:
+        return 0
+
+
+STOPPED = StoppedClock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from bitcloud_net.core.units import GIB, KIB, MIB
 from bitcloud_net.storage import share_part
 from bitcloud_net.storage.share_store import ShareStore, open_share_store
 from bitcloud_net.testing.faulty_disk import FaultyDisk, Loss, PowerCut
-from tests.storage.store_builders import Made, make
+from tests.storage.store_builders import STOPPED, Made, make
 
 SMALL = [make(KIB, seed=seed) for seed in range(4)]
 LARGE = [make(2 * MIB + 1, seed=seed, k=3) for seed in range(2)]
@@ -68,12 +68,12 @@ async def story(store: ShareStore, ledger: Ledger) -> None:
 
 
 async def run(disk: FaultyDisk, directory: Path, ledger: Ledger) -> None:
-    async with open_share_store(directory, capacity_bytes=GIB, disk=disk) as store:
+    async with open_share_store(directory, capacity_bytes=GIB, disk=disk, clock=STOPPED) as store:
         await story(store, ledger)
 
 
 async def check_and_go_on(disk: FaultyDisk, directory: Path, ledger: Ledger) -> None:
-    async with open_share_store(directory, capacity_bytes=GIB, disk=disk) as store:
+    async with open_share_store(directory, capacity_bytes=GIB, disk=disk, clock=STOPPED) as store:
         await ledger.check(store)
         await story(store, ledger)
         await ledger.check(store)
@@ -85,7 +85,7 @@ async def check_and_go_on(disk: FaultyDisk, directory: Path, ledger: Ledger) -> 
 
 
 async def check_only(disk: FaultyDisk, directory: Path, ledger: Ledger) -> None:
-    async with open_share_store(directory, capacity_bytes=GIB, disk=disk) as store:
+    async with open_share_store(directory, capacity_bytes=GIB, disk=disk, clock=STOPPED) as store:
         await ledger.check(store)
         assert store.usage().reserved_bytes == 0
 
@@ -141,7 +141,9 @@ async def tell_until_it_works(disk: FaultyDisk, directory: Path, ledger: Ledger)
     failures = 0
     while True:
         try:
-            async with open_share_store(directory, capacity_bytes=GIB, disk=disk) as store:
+            async with open_share_store(
+                directory, capacity_bytes=GIB, disk=disk, clock=STOPPED
+            ) as store:
                 failures += await tell_until_it_works_in(store, ledger)
                 return failures
         except* BitcloudError:  # the store could not even be opened
