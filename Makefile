@@ -31,7 +31,7 @@ bench: setup ## print the benchmark's figures as one JSON document
 	@$(PYTHON) tools/bench.py
 
 screenshots: setup ## take the README's pictures of the real window
-	@$(PYTHON) tools/screenshots.py
+	QT_QPA_PLATFORM=offscreen $(PYTHON) tests/app/screenshots.py docs/images
 
 lock: setup ## renew requirements/*.txt from pyproject.toml
 	@./tools/lock.sh

@@ -8,6 +8,7 @@ on the control socket, for the end of a node and for the end of whoever started 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import selectors
@@ -144,9 +145,20 @@ def run_supervisor(
     """
     with hold_socket(control_path(folder_of(home))) as held:
         supervisor = Supervisor(
-            home, count, held=held, launcher=launcher or Launcher(), announce=_print_ready
+            home, count, held=held, launcher=launcher or _warm(), announce=_print_ready
         )
         supervisor.run(until_stdin_closes=until_stdin_closes)
+
+
+def _warm() -> Launcher:
+    """Import all that a node needs, once; what is forked from here shares it."""
+    import bitcloud_net.node  # noqa: F401
+    from bitcloud_net.net.libp2p_host import preload
+
+    preload()
+    gc.collect()
+    gc.freeze()  # so that the nodes' collectors do not touch, and thereby copy, what they share
+    return Launcher()
 
 
 def _print_ready(fleet: Fleet) -> None:
