@@ -192,6 +192,12 @@ class RowStore:
             return await self.accept_many(raws, source=source)
         return tuple(await self._run(partial(_accept_proofs, raws=raws), source))
 
+    async def node_ids(self, period: int) -> list[NodeId]:
+        """Return the nodes whose row is valid in ``period``."""
+        sql = "SELECT key FROM node WHERE expires >= ?"
+        found = await self.database.read(lambda db: db.execute(sql, (period,)).fetchall())
+        return [NodeId(key) for (key,) in found]
+
     def is_settled(self, row_id: bytes) -> bool:
         """Whether a row that is not held need not be asked for: it is parked, or was refused."""
         return row_id in self._waiting or row_id in self._refused

@@ -16,6 +16,7 @@ import trio
 
 from bitcloud_net.core.errors import BadMessage, LocalFault, Malformed, Refused, Unavailable
 from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.wire import negentropy
@@ -62,21 +63,27 @@ class Allowance(Protocol):
 class SyncReport:
     """What one session did. Counts are rows."""
 
-    period: int = 0  # of the other side, by its own clock
+    clock_ahead_s: int = 0  # how far the other side's clock is ahead of ours
+    oldest: int | None = None  # earliest period of a row that was received
     differing: int = 0  # sets that were not equal at first
     received: int = 0  # taken and accepted
     sent: int = 0
     rounds: int = 0  # reconciliation messages there and back
     complete: bool = True  # False: there is more than one session may move
 
+    @property
+    def in_step(self) -> bool:
+        """Whether both sides held the same before the session."""
+        return not self.differing
+
 
 async def reconcile(
-    stream: Stream, rows: SyncedRows, period: int, allowance: Allowance
+    stream: Stream, rows: SyncedRows, now_s: Callable[[], int], allowance: Allowance
 ) -> SyncReport:
     """Run one session as the asking side, until both hold the same rows or a limit is reached.
 
-    ``period`` is our own. The stream stays open and belongs to the caller. Cancel: safe; rows taken
-    until then stay.
+    ``now_s`` is our own clock. The stream stays open and belongs to the caller. Cancel: safe; rows
+    taken until then stay.
 
     Raises:
         Refused: the other side is busy, or one of the two budgets is used up.
@@ -84,7 +91,7 @@ async def reconcile(
         Unavailable: the stream ended, or it was silent for ten seconds.
         LocalFault: our own database.
     """
-    return await _Asking(stream, rows, allowance).run(period)
+    return await _Asking(stream, rows, allowance).run(now_s)
 
 
 class Pusher:
@@ -93,25 +100,32 @@ class Pusher:
     def __init__(self, stream: Stream) -> None:
         self._caller = _Caller(stream)
 
-    async def push(self, of: int, raws: Sequence[bytes]) -> wire.Took:
+    async def push(self, of: int, raws: Sequence[bytes], *, hops: int = 0) -> wire.Took:
         """Send one batch and wait until it was taken. Cancel: safe, but ends the use of the stream.
 
         Raises:
             Refused, PeerFault, Unavailable: as ``reconcile``.
         """
-        return await self._caller.ask(wire.Rows(set=of, raws=tuple(raws)), wire.Took)
+        rows = wire.Rows(set=of, hops=hops, raws=tuple(raws))
+        return await self._caller.ask(rows, wire.Took)
 
 
 async def answer(
-    stream: Stream, rows: SyncedRows, period: Callable[[], int], allowance: Allowance
+    stream: Stream,
+    rows: SyncedRows,
+    now_s: Callable[[], int],
+    allowance: Allowance,
+    relay: Callable[[Sequence[bytes], int], None] = lambda _raws, _hops: None,
 ) -> None:
     """Answer one stream's questions until the other side ends it.
+
+    ``relay`` gets pushed rows that were new here and may travel on, with the hops they have left.
 
     Raises:
         PeerFault: it broke the protocol or sent rows that an honest node would not hold.
         Unavailable: the stream broke, or nothing came for 30 s.
     """
-    await _Answering(stream, rows, period, allowance).run()
+    await _Answering(stream, rows, now_s, allowance, relay).run()
 
 
 class _Asking:
@@ -122,13 +136,14 @@ class _Asking:
         self._allowance = allowance
         self._report = SyncReport()
 
-    async def run(self, period: int) -> SyncReport:
-        view = await self._rows.view(period)
-        hello = wire.Hello(period=period, states=_states(view))
+    async def run(self, now_s: Callable[[], int]) -> SyncReport:
+        start_s = now_s()
+        view = await self._rows.view(start_s // PERIOD_S)
+        hello = wire.Hello(now_s=start_s, states=_states(view))
         theirs = await self._caller.ask(hello, wire.HelloIs)
-        self._report.period = theirs.period
-        if theirs.period < period:
-            view = await self._rows.view(theirs.period)
+        self._report.clock_ahead_s = theirs.now_s - (start_s + now_s()) // 2
+        if theirs.now_s // PERIOD_S < start_s // PERIOD_S:
+            view = await self._rows.view(theirs.now_s // PERIOD_S)
         states = {state.set: state for state in _states(view)}
         for state in theirs.states:
             if state.set in states and states[state.set] != state:
@@ -174,8 +189,14 @@ class _Asking:
             self._allowance.spend(sum(map(len, reply.raws)))
             outcomes = await self._rows.take(of, reply.raws, source=self._peer)
             _blame(outcomes, self._peer)
-            self._report.received += _count(outcomes, Fate.ACCEPTED)
+            self._count_received(outcomes)
             del ids[: reply.considered]
+
+    def _count_received(self, outcomes: Sequence[Outcome]) -> None:
+        self._report.received += _count(outcomes, Fate.ACCEPTED)
+        periods = [o.row.period for o in outcomes if o.fate is Fate.ACCEPTED and o.row]
+        known = [] if self._report.oldest is None else [self._report.oldest]
+        self._report.oldest = min(periods + known, default=None)
 
     async def _send(self, of: int, ids: list[bytes]) -> None:
         while ids:
@@ -215,13 +236,19 @@ class _Caller:
 
 class _Answering:
     def __init__(
-        self, stream: Stream, rows: SyncedRows, period: Callable[[], int], allowance: Allowance
+        self,
+        stream: Stream,
+        rows: SyncedRows,
+        now_s: Callable[[], int],
+        allowance: Allowance,
+        relay: Callable[[Sequence[bytes], int], None],
     ) -> None:
         self._stream = stream
         self._frames = _Frames(stream)
         self._rows = rows
-        self._period = period
+        self._now_s = now_s
         self._allowance = allowance
+        self._relay = relay
         self._view: Mapping[int, RangeIndex] = {}
         self._rounds: Counter[int] = Counter()
 
@@ -248,10 +275,10 @@ class _Answering:
                 return await self._take(request)
 
     async def _hello(self, hello: wire.Hello) -> wire.Answer:
-        period = self._period()
-        self._view = await self._rows.view(min(period, hello.period))
+        now_s = self._now_s()
+        self._view = await self._rows.view(min(now_s, hello.now_s) // PERIOD_S)
         self._rounds.clear()
-        return wire.HelloIs(period=period, states=_states(self._view))
+        return wire.HelloIs(now_s=now_s, states=_states(self._view))
 
     def _recon(self, recon: wire.Recon) -> wire.Answer:
         items = self._view.get(recon.set)
@@ -271,6 +298,9 @@ class _Answering:
         self._allowance.spend(sum(map(len, rows.raws)))
         outcomes = await self._rows.take(rows.set, rows.raws, source=self._stream.peer)
         _blame(outcomes, self._stream.peer)
+        if rows.hops:
+            new = [o.row.raw for o in outcomes if o.fate is Fate.ACCEPTED and o.row]
+            self._relay(new, rows.hops - 1)
         accepted, refused = _count(outcomes, Fate.ACCEPTED), _count(outcomes, Fate.REFUSED)
         return wire.Took(accepted=accepted, refused=refused)
 

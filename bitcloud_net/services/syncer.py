@@ -1,28 +1,34 @@
 """Keeps the nodepool in step with the other nodes.
 
-Two ways, at the same time. *Push*: rows signed here go straight to every connected peer, gathered
-for 200 ms; a peer that is slow misses them. *Pull*: a session with a new peer at once, and with a
-random one about every 30 s, finds whatever is missing on either side and moves it. Pull is what is
-relied on; push only makes it fast. Rows that came from others are not pushed on.
+Two ways, at the same time. *Push* (``protocols.row_push``): rows signed here go straight to the
+connected peers; it is fast and may miss some. *Pull*: a session with a new peer at once, and with
+one of this period's assigned partners about every 30 s, finds whatever is missing on either side
+and moves it. Pull is what is relied on. A partner that does not answer is replaced within the same
+step.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import ceil, log
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
+from blake3 import blake3
 
 from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.partners import NodeRing, assign, may_ask
+from bitcloud_net.core.table_rules import DEFAULT_PARTNERS, Table
 from bitcloud_net.core.units import MIB, PERIOD_S
 from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId, Stream
 from bitcloud_net.nodepool.outcome import RowsChanged
 from bitcloud_net.protocols import sync
+from bitcloud_net.protocols.row_push import FAULT_BAN_S, ORIGIN_PEERS, RELAY_PEERS, RowPush
 from bitcloud_net.wire import sync_session as wire
 
 if TYPE_CHECKING:
@@ -35,26 +41,26 @@ SESSION_S: Final = 120.0
 RETRY_S: Final = 2.0
 RETRIES: Final = 3
 """A new peer that cannot take a session yet is asked again so often, so far apart."""
-FAULT_BAN_S: Final = 600.0
-"""How long a peer that broke the protocol is refused: one period."""
-GATHER_S: Final = 0.2
-"""How long fresh rows are gathered before they are pushed: a folder goes out in few messages."""
-OUTBOX_BATCHES: Final = 16
-"""Batches (256 KiB, shared by all peers) waiting for one peer; more than that pull brings later."""
-PUSH_IDLE_S: Final = 5.0
-"""How long a push stream stays open for the next batch."""
-PUSH_PEERS: Final = 32
-"""Peers that fresh rows are pushed to; the others pull."""
 MAX_SERVED: Final = 64
 """Streams answered at a time, pushes included; more are closed and come again."""
 BUDGET_BYTES: Final = 256 * MIB
 """Rows that one peer may cost in one period, both ways: a first sync of half a million rows."""
-
-_TABLES_SET: Final = 1  # in a push: rows, of all tables
+COURTESY_BYTES: Final = 4 * MIB
+"""The same for a known node of a large network that is not assigned to us."""
+REPLACEMENTS: Final = 4
+"""Partners tried in one step; with 70 % of them off, three of four steps still find one."""
 
 
 class SyncedRows(sync.SyncedRows, Protocol):
     """What the syncer needs of the nodepool (``nodepool.row_store``)."""
+
+    @property
+    def counts(self) -> Mapping[Table, int]: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    async def node_ids(self, period: int) -> list[NodeId]: ...
 
     def watch(self, on_change: Callable[[RowsChanged], None]) -> None: ...
 
@@ -73,43 +79,62 @@ class PeriodClock(Protocol):
 class SyncState:
     """How well the nodepool is in step, as far as this node can tell."""
 
+    partners: int = 0  # that were asked last, 16 at most
+    in_step: int = 0  # of them held the same rows as we did
+    oldest_s: int | None = None  # age of the oldest row that the last session brought
+    last_s: int | None = None  # when a session last ended well, seconds since 1970
+    waiting: int = 0  # rows whose folder has not come yet
+    period_bytes: int = 0  # rows moved in this period, both ways
+    clock_behind_s: int = 0  # how far the partners' median clock is ahead of ours
     sessions: int = 0  # that ended well, since the start
     failed: int = 0
-    last_s: int | None = None  # when the last one ended well, seconds since 1970
     received: int = 0  # rows that sessions brought
     sent: int = 0
     pushed: int = 0  # batches that peers took
     dropped: int = 0  # batches that a slow peer missed
 
 
+def clock_beacon(period: int) -> bytes:
+    """Return the value that assigns random partners while no other beacon runs: public, the same
+    for all, and known beforehand, which matters to lots and not to partners.
+    """
+    return blake3(period.to_bytes(8, "big"), derive_key_context="bitcloud v1 beacon").digest()
+
+
 class Syncer:
     """The service. One per node."""
 
     def __init__(
-        self, network: Network, rows: SyncedRows, *, clock: PeriodClock, random: Random
+        self,
+        network: Network,
+        rows: SyncedRows,
+        *,
+        clock: PeriodClock,
+        random: Random,
+        beacon: Callable[[int], bytes] = clock_beacon,
     ) -> None:
         self._network = network
         self._rows = rows
         self._clock = clock
         self._random = random
+        self._beacon = beacon
+        self._push = RowPush(network, random, self._want)
+        self._ledger = _Ledger()
         self._served = 0
-        self._spent: dict[tuple[NodeId, int], int] = {}
         self._due: OrderedDict[NodeId, None] = OrderedDict()
         self._tries: Counter[NodeId] = Counter()
         self._wake = trio.Event()
-        self._fresh: list[SignedRow] = []
-        self._has_fresh = trio.Event()
-        self._outboxes: dict[NodeId, trio.MemorySendChannel[tuple[bytes, ...]]] = {}
-        self._state = Counter[str]()
-        self._last_s: int | None = None
+        self._ring = NodeRing(())
+        self._ring_period = -1
+        self._dead: set[NodeId] = set()
 
     @property
     def state(self) -> SyncState:
         """The present state, whole."""
-        return SyncState(last_s=self._last_s, **self._state)
+        return self._ledger.state(self._clock.period(), self._rows.waiting, self._push)
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve, push and pull until cancelled. Register it before the network connects to anybody.
+        """Serve, push and pull until cancelled. Start it before the network connects to anybody.
 
         Raises:
             LocalFault: our own database.
@@ -121,12 +146,12 @@ class Syncer:
             for peer in self._network.peers:
                 self._want(peer)
             nursery.start_soon(self._pull_all, nursery)
-            nursery.start_soon(self._push_all, nursery)
+            nursery.start_soon(self._push.run)
             nursery.start_soon(self._sweep_all)
             task_status.started()
 
     def sync_soon(self, peer: NodeId) -> None:
-        """Ask for a session with a peer before the next random one."""
+        """Ask for a session with a peer before the next assigned one."""
         self._want(peer)
 
     # Answering
@@ -135,11 +160,25 @@ class Syncer:
         if self._served >= MAX_SERVED:
             return
         self._served += 1
+        peer = stream.peer
         try:
-            allowance = _Allowance(self._spent, stream.peer, self._clock.period())
-            await sync.answer(stream, self._rows, self._clock.period, allowance)
+            await sync.answer(
+                stream,
+                self._rows,
+                self._clock.now_s,
+                self._allowance(peer),
+                lambda raws, hops: self._push.add(raws, hops=hops, source=peer),
+            )
         finally:
             self._served -= 1
+
+    def _allowance(self, peer: NodeId) -> sync.Allowance:
+        limit = BUDGET_BYTES
+        if len(self._ring) > 4 * DEFAULT_PARTNERS and not may_ask(
+            self._ring, self._network.node_id, peer, self._beacon(self._clock.period())
+        ):
+            limit = COURTESY_BYTES
+        return _Allowance(self._ledger.spent, (peer, self._clock.period()), limit)
 
     # Pulling
 
@@ -147,14 +186,15 @@ class Syncer:
         if not isinstance(change, PeerConnected):
             self._tries.pop(change.peer, None)
             return
+        self._dead.discard(change.peer)
         # Both ends hear of a new connection; the smaller id starts, the other in case it does not.
         late = self._network.node_id > change.peer
         nursery.start_soon(self._want_later, change.peer, PULL_S / 2 if late else 0.0)
 
     async def _want_later(self, peer: NodeId, wait_s: float) -> None:
-        sessions = self._state["sessions"]
+        sessions = self._ledger.sessions
         await trio.sleep(wait_s)
-        if not wait_s or self._state["sessions"] == sessions:
+        if not wait_s or self._ledger.sessions == sessions:
             self._want(peer)
 
     def _want(self, peer: NodeId) -> None:
@@ -163,121 +203,91 @@ class Syncer:
 
     async def _pull_all(self, nursery: trio.Nursery) -> None:
         while True:
-            peer = await self._next_peer()
-            if peer is not None and peer in self._network.peers:
-                await self._pull(peer, nursery)
+            if not self._due:
+                self._wake = trio.Event()
+                with trio.move_on_after(self._random.uniform(0.5, 1.5) * PULL_S):
+                    await self._wake.wait()
+            if self._due:
+                peer, _ = self._due.popitem(last=False)
+                if peer in self._network.peers:
+                    await self._pull(peer, nursery)
+            else:
+                await self._step(nursery)
 
-    async def _next_peer(self) -> NodeId | None:
-        if not self._due:
-            self._wake = trio.Event()
-            with trio.move_on_after(self._random.uniform(0.5, 1.5) * PULL_S):
-                await self._wake.wait()
-        if self._due:
-            return self._due.popitem(last=False)[0]
-        peers = sorted(self._network.peers)
-        return self._random.choice(peers) if peers else None
+    async def _step(self, nursery: trio.Nursery) -> None:
+        """Have a session with one partner; one that is dead is replaced at once."""
+        for _ in range(REPLACEMENTS):
+            partners = await self._partners()
+            if not partners:
+                return
+            peer = self._random.choice(partners)
+            if await self._pull(peer, nursery):
+                return
+            self._dead.add(peer)
 
-    async def _pull(self, peer: NodeId, nursery: trio.Nursery) -> None:
+    async def _partners(self) -> list[NodeId]:
+        """Return this period's partners; in a small network everybody who is connected."""
+        period, own = self._clock.period(), self._network.node_id
+        if self._ring_period != period:
+            self._ring = NodeRing(await self._rows.node_ids(period))
+            self._ring_period = period
+            self._dead.clear()
+        if len(self._ring) <= DEFAULT_PARTNERS + 1:
+            return sorted(self._network.peers)
+        beacon = self._beacon(period)
+        return list(assign(self._ring, own, beacon, is_dead=self._dead.__contains__).all)
+
+    async def _pull(self, peer: NodeId, nursery: trio.Nursery) -> bool:
+        """Have one session; False when the peer is of no use now."""
         try:
             report = await self._session(peer)
         except PeerFault:
             self._network.ban(peer, seconds=FAULT_BAN_S)
-            self._state["failed"] += 1
+            self._ledger.failed += 1
+            return False
         except (Refused, Unavailable):
-            self._state["failed"] += 1
+            self._ledger.failed += 1
             nursery.start_soon(self._try_again, peer)
-        else:
-            self._tries.pop(peer, None)
-            self._note(report)
-            if not report.complete and report.received + report.sent:
-                self._want(peer)
+            return False
+        self._tries.pop(peer, None)
+        self._ledger.note(peer, report, self._clock.now_s())
+        if not report.complete and report.received + report.sent:
+            self._want(peer)
+        return True
 
     async def _session(self, peer: NodeId) -> sync.SyncReport:
-        allowance = _Allowance(self._spent, peer, self._clock.period())
         with trio.move_on_after(SESSION_S):
             stream = await self._network.open_stream(peer, ProtocolId(wire.PROTOCOL))
             try:
-                return await sync.reconcile(stream, self._rows, self._clock.period(), allowance)
+                return await sync.reconcile(
+                    stream, self._rows, self._clock.now_s, self._allowance(peer)
+                )
             finally:
                 stream.reset()
         raise Unavailable("the session took too long", code="deadline-passed")
 
     async def _try_again(self, peer: NodeId) -> None:
         self._tries[peer] += 1
-        if self._tries[peer] > RETRIES:
+        if self._tries[peer] > RETRIES or peer not in self._network.peers:
             del self._tries[peer]
             return
         await trio.sleep(RETRY_S * self._random.uniform(0.5, 1.5))
         self._want(peer)
 
-    def _note(self, report: sync.SyncReport) -> None:
-        self._state["sessions"] += 1
-        self._state["received"] += report.received
-        self._state["sent"] += report.sent
-        self._last_s = self._clock.now_s()
-
     # Pushing
 
     def _rows_changed(self, news: RowsChanged) -> None:
-        if news.source is None and news.rows:
-            self._fresh += news.rows
-            self._has_fresh.set()
+        if news.source is None:
+            raws = [row.raw for row in news.rows]
+            self._push.add(raws, hops=self._hops(), source=None)
 
-    async def _push_all(self, nursery: trio.Nursery) -> None:
-        while True:
-            await self._has_fresh.wait()
-            await trio.sleep(GATHER_S)
-            fresh, self._fresh = self._fresh, []
-            self._has_fresh = trio.Event()
-            peers = sorted(self._network.peers)
-            self._random.shuffle(peers)
-            batches = wire.batches([row.raw for row in fresh])
-            for peer in peers[:PUSH_PEERS]:
-                self._post(peer, batches, nursery)
-
-    def _post(
-        self, peer: NodeId, batches: Sequence[tuple[bytes, ...]], nursery: trio.Nursery
-    ) -> None:
-        if peer not in self._outboxes:
-            outbox, inbox = trio.open_memory_channel[tuple[bytes, ...]](OUTBOX_BATCHES)
-            self._outboxes[peer] = outbox
-            nursery.start_soon(self._push_to, peer, inbox)
-        for batch in batches:
-            try:
-                self._outboxes[peer].send_nowait(batch)
-            except trio.WouldBlock:
-                self._state["dropped"] += 1
-                self._want(peer)
-
-    async def _push_to(
-        self, peer: NodeId, inbox: trio.MemoryReceiveChannel[tuple[bytes, ...]]
-    ) -> None:
-        """Push what comes into the outbox; end when nothing came for a while, or it fails."""
-        try:
-            stream = await self._network.open_stream(peer, ProtocolId(wire.PROTOCOL))
-            try:
-                await self._push_on(stream, inbox)
-            finally:
-                stream.reset()
-        except PeerFault:
-            self._network.ban(peer, seconds=FAULT_BAN_S)
-        except (Refused, Unavailable):
-            self._want(peer)
-        finally:
-            del self._outboxes[peer]
-            inbox.close()
-
-    async def _push_on(
-        self, stream: Stream, inbox: trio.MemoryReceiveChannel[tuple[bytes, ...]]
-    ) -> None:
-        pusher = sync.Pusher(stream)
-        while True:
-            with trio.move_on_after(PUSH_IDLE_S) as idle:
-                batch = await inbox.receive()
-            if idle.cancelled_caught:
-                return
-            await pusher.push(_TABLES_SET, batch)
-            self._state["pushed"] += 1
+    def _hops(self) -> int:
+        """Return how often an own row must be sent on to reach every known node."""
+        nodes, reached = self._rows.counts[Table.NODE], len(self._network.peers)
+        if nodes <= reached + 1:
+            return 0
+        reached = max(1, min(reached, ORIGIN_PEERS))
+        return min(wire.MAX_HOPS, 1 + ceil(max(0.0, log(nodes / reached, RELAY_PEERS))))
 
     # Time
 
@@ -286,20 +296,72 @@ class Syncer:
         while True:
             left_s = PERIOD_S - self._clock.now_s() % PERIOD_S
             await trio.sleep(left_s + self._random.uniform(1.0, 20.0))
-            now = self._clock.period()
-            self._spent = {key: size for key, size in self._spent.items() if key[1] >= now}
+            self._ledger.forget_before(self._clock.period())
             await self._rows.sweep()
+
+
+class _Ledger:
+    """What the sessions came to."""
+
+    def __init__(self) -> None:
+        self.spent: dict[tuple[NodeId, int], int] = {}
+        self.sessions = 0
+        self.failed = 0
+        self._received = 0
+        self._sent = 0
+        self._last_s: int | None = None
+        self._oldest_s: int | None = None
+        self._partners: OrderedDict[NodeId, sync.SyncReport] = OrderedDict()
+
+    def note(self, peer: NodeId, report: sync.SyncReport, now_s: int) -> None:
+        """Take over the report of a session that ended well."""
+        self.sessions += 1
+        self._received += report.received
+        self._sent += report.sent
+        self._last_s = now_s
+        self._oldest_s = None if report.oldest is None else now_s - report.oldest * PERIOD_S
+        self._partners.pop(peer, None)
+        self._partners[peer] = report
+        if len(self._partners) > DEFAULT_PARTNERS:
+            self._partners.popitem(last=False)
+
+    def forget_before(self, period: int) -> None:
+        """Forget what was spent in earlier periods."""
+        self.spent = {key: size for key, size in self.spent.items() if key[1] >= period}
+
+    def state(self, period: int, waiting: int, push: RowPush) -> SyncState:
+        """Return the present state."""
+        reports = self._partners.values()
+        ahead = [report.clock_ahead_s for report in reports]
+        return SyncState(
+            partners=len(reports),
+            in_step=sum(report.in_step for report in reports),
+            oldest_s=self._oldest_s,
+            last_s=self._last_s,
+            waiting=waiting,
+            period_bytes=sum(size for key, size in self.spent.items() if key[1] == period),
+            clock_behind_s=int(statistics.median(ahead)) if ahead else 0,
+            sessions=self.sessions,
+            failed=self.failed,
+            received=self._received,
+            sent=self._sent,
+            pushed=push.pushed,
+            dropped=push.dropped,
+        )
 
 
 class _Allowance:
     """What one peer may cost in one period; shared by its sessions and pushes."""
 
-    def __init__(self, spent: dict[tuple[NodeId, int], int], peer: NodeId, period: int) -> None:
+    def __init__(
+        self, spent: dict[tuple[NodeId, int], int], key: tuple[NodeId, int], limit: int
+    ) -> None:
         self._spent = spent
-        self._key = (peer, period)
+        self._key = key
+        self._limit = limit
 
     def spend(self, size: int) -> None:
         total = self._spent.get(self._key, 0) + size
-        if total > BUDGET_BYTES:
+        if total > self._limit:
             raise Refused("this period's budget for you is used up", code="budget")
         self._spent[self._key] = total

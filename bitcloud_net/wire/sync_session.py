@@ -4,14 +4,15 @@
 Numbered requests in frames (``wire.frames``), one at a time, each with one answer. The side that
 opened the stream asks, the other answers and keeps nothing but its view of the sets::
 
-    Hello   own period, state of each set      →  HelloIs   the same of the other side
+    Hello   own clock, state of each set       →  HelloIs   the same of the other side
     Recon   one set's reconciliation message   →  ReconIs   the next one (wire.negentropy)
     Want    ids                                →  RowsAre   those that are held, as many as fit
     Rows    rows that the other side lacks     →  Took      how many were accepted, how many refused
 
 Sets are the nodepool's tables by their number, and 0 for proofs; ``Rows`` of any other set may
 hold rows of all tables. Both sides leave out what has expired
-in the session's period, the smaller of the two. ``Rows`` may come without ``Hello``: a push.
+in the session's period, the smaller of the two clocks'. ``Rows`` may come without ``Hello``: a
+push.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import ClassVar, Final, TypeAlias
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.rows import MAX_PERIOD
-from bitcloud_net.core.units import HASH_BYTES, KIB
+from bitcloud_net.core.units import HASH_BYTES, KIB, PERIOD_S
 from bitcloud_net.wire.fields import Buffer, Fields
 from bitcloud_net.wire.negentropy import FINGERPRINT_BYTES, MAX_MESSAGE_BYTES
 
@@ -41,6 +42,11 @@ MAX_ROUNDS: Final = 12
 """Reconciliation messages for one set in one session; a million rows need four."""
 MAX_FRAME_BYTES: Final = MAX_BATCH_BYTES + 4 * KIB
 """Largest frame of this protocol: a batch, the lengths of its rows, and the head."""
+MAX_HOPS: Final = 8
+"""How far a push may travel: six peers each, 32 from the origin, reach ten million nodes in
+eight.
+"""
+MAX_TIME_S: Final = MAX_PERIOD * PERIOD_S
 MAX_TEXT: Final = 200
 _MAX_SET: Final = 2**32 - 1
 
@@ -62,7 +68,7 @@ class Hello:
     """Start a session; answered by ``HelloIs``."""
 
     TYPE: ClassVar[int] = 1
-    period: int
+    now_s: int  # own clock, seconds since 1970
     states: tuple[SetState, ...]
 
 
@@ -90,15 +96,16 @@ class Rows:
 
     TYPE: ClassVar[int] = 4
     set: int
+    hops: int = 0  # how often they may be sent on to others, by who did not have them
     raws: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelloIs:
-    """The other side's period and sets. The session's period is the smaller one."""
+    """The other side's clock and sets. The session's period is the smaller of the two."""
 
     TYPE: ClassVar[int] = 65
-    period: int
+    now_s: int
     states: tuple[SetState, ...]
 
 
@@ -153,13 +160,13 @@ def _take_apart(  # noqa: C901 - one case per message: a table, however long
     match message:
         case Hello() | HelloIs():
             states = (_STATE.pack(s.set, s.count, s.fingerprint) for s in message.states)
-            return [message.period], b"".join(states)
+            return [message.now_s], b"".join(states)
         case Recon():
             return [message.set], message.message
         case Want():
             return [message.set], b"".join(message.ids)
         case Rows():
-            return [message.set], pack_rows(message.raws)
+            return [message.set, message.hops], pack_rows(message.raws)
         case ReconIs():
             return [], message.message
         case RowsAre():
@@ -181,13 +188,14 @@ def parse_request(kind: int, head: Buffer, payload: Buffer) -> Request:
     request: Request
     match kind:
         case Hello.TYPE:
-            request = Hello(period=fields.integer(MAX_PERIOD), states=_states(data))
+            request = Hello(now_s=fields.integer(MAX_TIME_S), states=_states(data))
         case Recon.TYPE:
             request = Recon(set=fields.integer(_MAX_SET), message=_recon(data))
         case Want.TYPE:
             request = Want(set=fields.integer(_MAX_SET), ids=_ids(data))
         case Rows.TYPE:
-            request = Rows(set=fields.integer(_MAX_SET), raws=unpack_rows(data))
+            number = fields.integer(_MAX_SET)
+            request = Rows(set=number, hops=fields.integer(MAX_HOPS), raws=unpack_rows(data))
         case _:
             raise Malformed(f"sync request of type {kind}")
     fields.end()
@@ -205,7 +213,7 @@ def parse_answer(kind: int, head: Buffer, payload: Buffer) -> Answer:
     answer: Answer
     match kind:
         case HelloIs.TYPE:
-            answer = HelloIs(period=fields.integer(MAX_PERIOD), states=_states(data))
+            answer = HelloIs(now_s=fields.integer(MAX_TIME_S), states=_states(data))
         case ReconIs.TYPE:
             answer = ReconIs(message=_recon(data))
         case RowsAre.TYPE:

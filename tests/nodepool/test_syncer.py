@@ -9,7 +9,8 @@ from random import Random
 import trio
 from grids import FixedClock, Member, connect_all, files, key_of, open_member, until, write_person
 
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.row_bodies import NodeBody
+from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import ProtocolId
 from bitcloud_net.wire.sync_session import PROTOCOL
@@ -132,3 +133,45 @@ async def test_a_peer_that_sends_garbage_is_cut_off(tmp_path: Path, autojump_clo
         await until(lambda: rude.node_id not in first.network.peers, 5)
         await trio.sleep(1)
         assert first.store.counts[Table.USER] == 0
+
+
+async def test_pushed_rows_travel_on_where_the_origin_does_not_reach_everybody(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, person = MemoryHub(7, delay_s=0.01), key_of("mary")
+    async with AsyncExitStack() as stack:
+        members = [
+            await stack.enter_async_context(open_member(hub, tmp_path / str(at), f"node {at}"))
+            for at in range(7)
+        ]
+        for member in members:
+            node = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
+            await member.store.write(Table.NODE, b"", node, signer=member.key)
+        for at in range(1, 7):  # a tree: the origin reaches two of the six itself
+            await members[at].network.connect(members[(at - 1) // 2].network.addresses[0])
+        await until(lambda: same(members))
+        await write_person(members[0].store, person, FOLDER)
+        assert await until(lambda: same(members)) < 5
+
+
+async def test_health_says_who_is_in_step_and_whose_clock_is_off(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, person = MemoryHub(8), key_of("mary")
+    slow = FixedClock()
+    slow.seconds -= 20
+    async with AsyncExitStack() as stack:
+        members = await open_grid(stack, hub, tmp_path, 3)
+        behind = await stack.enter_async_context(
+            open_member(hub, tmp_path / "slow", "slow", clock=slow)
+        )
+        for member in members:
+            await behind.network.connect(member.network.addresses[0])
+        await write_person(members[0].store, person, FOLDER)
+        await until(lambda: same([*members, behind]))
+        await trio.sleep(600)
+        state = behind.syncer.state
+        assert (state.partners, state.in_step) == (3, 3)
+        assert state.clock_behind_s == 20
+        assert members[0].syncer.state.clock_behind_s == 0
+        assert state.last_s == slow.now_s()

@@ -24,13 +24,13 @@ STATES = st.lists(
 SETS = st.integers(0, 2**32 - 1)
 PERIODS = st.integers(0, 2**40)
 REQUESTS = st.one_of(
-    st.builds(wire.Hello, period=PERIODS, states=STATES),
+    st.builds(wire.Hello, now_s=PERIODS, states=STATES),
     st.builds(wire.Recon, set=SETS, message=st.binary(min_size=1, max_size=300)),
     st.builds(wire.Want, set=SETS, ids=st.lists(HASHES, max_size=20).map(tuple)),
-    st.builds(wire.Rows, set=SETS, raws=RAWS),
+    st.builds(wire.Rows, set=SETS, hops=st.integers(0, 8), raws=RAWS),
 )
 ANSWERS = st.one_of(
-    st.builds(wire.HelloIs, period=PERIODS, states=STATES),
+    st.builds(wire.HelloIs, now_s=PERIODS, states=STATES),
     st.builds(wire.ReconIs, message=st.binary(min_size=1, max_size=300)),
     st.builds(wire.RowsAre, considered=st.integers(0, 512), raws=RAWS),
     st.builds(wire.Took, accepted=st.integers(0, 512), refused=st.integers(0, 512)),
@@ -56,7 +56,7 @@ def test_an_answer_comes_back(answer: wire.Answer) -> None:
         (65, [1], b""),  # an answer is no request
         (1, [], b""),
         (1, [-1], b""),
-        (1, [2**41], b""),
+        (1, [2**52], b""),
         (1, [1, 1], b""),
         (1, ["1"], b""),
         (1, [1], b"x" * 27),
@@ -66,9 +66,11 @@ def test_an_answer_comes_back(answer: wire.Answer) -> None:
         (2, [1], b"x" * 65_537),
         (3, [1], b"x" * 31),
         (3, [1], b"x" * 32 * (wire.MAX_WANT + 1)),
-        (4, [1], b"\0"),
-        (4, [1], b"\0\5abc"),
-        (4, [1], b"\0\0" * (wire.MAX_BATCH_ROWS + 1)),
+        (4, [1, 0], b"\0"),
+        (4, [1], b""),
+        (4, [1, 9], b""),
+        (4, [1, 0], b"\0\5abc"),
+        (4, [1, 0], b"\0\0" * (wire.MAX_BATCH_ROWS + 1)),
     ],
 )
 def test_malformed_requests(kind: int, head: list[encoding.Value], payload: bytes) -> None:
