@@ -65,8 +65,11 @@ def node_opener(home: Path | None, test_grid_nodes: int | None) -> OpenClient:
 
     def open_client(passphrase: Passphrase) -> AbstractAsyncContextManager[Client]:
         from bitcloud_net import api
+        from bitcloud_net.testgrid import open_on_test_grid
 
-        return api.open_client(home=home, test_grid_nodes=test_grid_nodes, passphrase=passphrase)
+        if test_grid_nodes is None:
+            return api.open_client(home=home, passphrase=passphrase)
+        return open_on_test_grid(home, nodes=test_grid_nodes, passphrase=passphrase)
 
     return open_client
 

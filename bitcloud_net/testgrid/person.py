@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bitcloud_net import api
 from bitcloud_net.api import Client
-from bitcloud_net.services.home import create_home, exists
+from bitcloud_net.services.home import create_home, default_home, exists
 from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.testgrid.controller import TestGridController, run_test_grid
 
 
 @asynccontextmanager
 async def open_on_test_grid(
-    home: Path, *, nodes: int = 10, name: str, passphrase: Callable[[], str] | None = None
+    home: Path | None,
+    *,
+    nodes: int = 10,
+    name: str = "",
+    passphrase: Callable[[], str] | None = None,
 ) -> AsyncIterator[Client]:
     """Run a test grid of ``nodes`` in ``home``, and a node of ``home`` that belongs to it.
 
-    An identity called ``name`` is made the first time, locked by file rights alone. Everything ends
-    with the block. Cancel: safe.
+    ``home`` None is the usual place. An identity called ``name`` (default: the login name) is made
+    the first time, locked by file rights alone. Everything ends with the block. Cancel: safe.
 
     Raises:
         LocalFault: the grid or the node could not be started.
     """
     async with (
-        run_test_grid(home, nodes) as grid,
-        open_person(grid, name=name, passphrase=passphrase) as client,
+        run_test_grid(home or default_home(), nodes) as grid,
+        open_person(grid, name=name or getpass.getuser(), passphrase=passphrase) as client,
     ):
         yield client
 
