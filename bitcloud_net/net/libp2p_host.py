@@ -64,13 +64,17 @@ async def open_libp2p_network(
     )
     async with open_tasks() as nursery:
         network = Libp2pNetwork(key.node_id, host, swarm, gate, traffic, nursery)
-        async with host.run(addresses):
-            if sockets:
-                raise LocalFault("libp2p did not start to listen", code="cannot-listen")
-            try:
-                yield network
-            finally:
-                deadline = trio.current_time() + _GOODBYE_S
-                with trio.CancelScope(deadline=deadline, shield=True):
-                    await network.close_all()
-                nursery.cancel_scope.cancel()
+        try:
+            async with host.run(addresses):
+                if sockets:
+                    raise LocalFault("libp2p did not start to listen", code="cannot-listen")
+                try:
+                    yield network
+                finally:
+                    deadline = trio.current_time() + _GOODBYE_S
+                    with trio.CancelScope(deadline=deadline, shield=True):
+                        await network.close_all()
+        finally:
+            # Only now: cancelled any earlier, libp2p's own clean-up would replace the error that
+            # ends the block by a cancellation, which this nursery would then swallow.
+            nursery.cancel_scope.cancel()
