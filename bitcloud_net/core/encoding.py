@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, Never, TypeAlias
 
 import cbor2
 
@@ -24,6 +24,18 @@ MAX_INTEGER = 2**63 - 1
 """Largest integer, for the same reason."""
 MAX_DEPTH = 16
 """Deepest nesting of arrays and maps. Our deepest object, a row with a contract, has 6."""
+
+
+def _refuse_tag(*_: object) -> Never:
+    raise Malformed("tags are not allowed")
+
+
+_NO_TAGS: Final = dict.fromkeys(
+    (*range(6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
+    _refuse_tag,
+)
+"""Every tag that cbor2 would act upon: it compiles regular expressions, parses mail, raises numbers
+to powers, none of which a stranger may ask for. Other tags are refused by their type."""
 
 
 def encode(value: Value) -> bytes:
@@ -47,7 +59,14 @@ def decode(data: bytes | memoryview, *, max_bytes: int) -> Value:
         raise Malformed(f"object of {len(data)} bytes, at most {max_bytes} are allowed")
     raw = bytes(data)
     try:
-        value = cbor2.loads(raw)
+        value = cbor2.loads(
+            raw,
+            semantic_decoders=_NO_TAGS,
+            max_depth=MAX_DEPTH + 1,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            strict_hashable_types=True,
+        )
         _check(value, MAX_DEPTH)
         again = cbor2.dumps(value, canonical=True)
     except Malformed:
