@@ -29,6 +29,12 @@ HELLO_DEADLINE_S: Final = 10.0
 BAN_STRANGER_S: Final = 600.0
 """A node of another network is not asked again for so long; it may have been set up anew then."""
 
+BAN_SILENT_S: Final = 30.0
+"""One that said nothing may be overloaded, or a laptop that fell asleep: it soon gets a new try."""
+
+ASK_AGAIN_S: Final = 1.0
+"""A node that has just opened its port may not serve its protocols yet."""
+
 MAX_WAITING: Final = 1024
 """New connections not greeted yet; as many as a host has connections at all."""
 
@@ -82,13 +88,18 @@ class Greeter:
     async def _meet(self, peer: NodeId) -> None:
         met = self._met[peer] = trio.Event()
         with trio.move_on_after(HELLO_DEADLINE_S) as scope:
-            if self._network.node_id < peer:
+            while self._speaks_first(peer) and not met.is_set():
                 await self._ask(peer)
+                with trio.move_on_after(ASK_AGAIN_S):
+                    await met.wait()
             await met.wait()
         if self._met.get(peer) is met:  # else it has left and come again, and is met anew
             del self._met[peer]
             if scope.cancelled_caught and peer in self._network.peers:
                 self._put_out(peer, "no-hello")
+
+    def _speaks_first(self, peer: NodeId) -> bool:
+        return self._network.node_id < peer and peer in self._network.peers
 
     async def _ask(self, peer: NodeId) -> None:
         try:
@@ -102,9 +113,8 @@ class Greeter:
                 stream.reset()
         except Malformed:
             self._put_out(peer, "bad-hello")
-        except Unavailable as error:
-            if error.code == "protocol-unknown":
-                self._put_out(peer, "no-hello")
+        except Unavailable:
+            return  # gone, or not ready yet: whoever called us sees
 
     async def _answer(self, stream: Stream) -> None:
         with trio.move_on_after(HELLO_DEADLINE_S):
@@ -131,7 +141,8 @@ class Greeter:
         log.info("peer %s put out: %s", peer.hex()[:16], reason)
         if peer in self._met:
             self._met[peer].set()
-        self._network.ban(peer, seconds=BAN_STRANGER_S)
+        seconds = BAN_SILENT_S if reason == "no-hello" else BAN_STRANGER_S
+        self._network.ban(peer, seconds=seconds)
         self._on_stranger(peer, reason)
 
 

@@ -91,6 +91,21 @@ async def test_both_hear_each_other_whoever_dialled(
         assert not a.strangers + b.strangers
 
 
+@orders
+async def test_a_node_that_starts_serving_late_is_greeted_all_the_same(
+    keys: tuple[SigningKey, SigningKey], autojump_clock: MockClock
+) -> None:
+    async with open_one(MemoryHub(1), keys) as (a, network), trio.open_nursery() as nursery:
+        await a.network.connect(network.addresses[0])
+        await trio.sleep(HELLO_DEADLINE_S / 2)
+        b = Node(network, HOME)
+        await nursery.start(b.greeter.run)
+        await trio.sleep(HELLO_DEADLINE_S)
+        assert len(a.greetings) == len(b.greetings) == 1
+        assert not a.strangers + b.strangers
+        nursery.cancel_scope.cancel()
+
+
 async def test_addresses_are_learned_and_a_reconnection_is_greeted_again(
     autojump_clock: MockClock,
 ) -> None:
