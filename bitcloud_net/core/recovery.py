@@ -22,6 +22,8 @@ WORD_COUNT: Final = 24
 MAX_TEXT_CHARS: Final = 1000
 """Longest text looked at: 24 words of at most 8 letters, with generous space between them."""
 
+_HINT_CHARS: Final = 12  # no word of the list is longer than 8; comparing takes time
+
 
 class Role(StrEnum):
     """What a key is for. One key never serves two roles."""
@@ -91,7 +93,7 @@ def _english() -> Mnemonic:
 def _check_word(number: int, word: str) -> None:
     known = _english().wordlist
     if word not in known:
-        near = difflib.get_close_matches(word, known, n=1)
+        near = difflib.get_close_matches(word[:_HINT_CHARS], known, n=1)
         hint = f"; did you mean “{near[0]}”?" if near else ""
         raise _bad(f"word {number}, “{word[:20]}”, is not a recovery word{hint}")
 
