@@ -156,7 +156,7 @@ class Library:
             if len(parts) < 2 or await self._find_folder(parts) is not None:
                 raise BadInput(f"{path or '/'} is a folder; name a file in it", code="is-a-folder")
             raise _no_such_path(path)
-        return FoundFile(path=join_path((parent.path, entry.name)), owner=parent.owner, entry=entry)
+        return FoundFile(path=f"{parent.path}/{entry.name}", owner=parent.owner, entry=entry)
 
     async def entry(self, path: str) -> Entry:
         """Return the one line of the virtual disk at ``path``. Raises as ``entries``."""

@@ -25,7 +25,6 @@ from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import BitcloudError, Unavailable
 from bitcloud_net.core.health import classify
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.names import join_path
 from bitcloud_net.core.placement import receipts_needed
 from bitcloud_net.core.sealing import FileKeys
 from bitcloud_net.core.tree import FileEntry, FolderEntry
@@ -288,7 +287,7 @@ class _Run:
         self._stored.append(
             StoredEntry(folder=folder, entry=entry, manifest=manifest, holders=holders)
         )
-        full = join_path((*path.split("/"), entry.name))
+        full = f"{path}/{entry.name}"
         self._published[number] = Published(path=full, size_bytes=file.size, health=health)
         self._handle.update(
             files_done=len(self._published),

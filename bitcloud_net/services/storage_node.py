@@ -66,7 +66,8 @@ class StorageNode:
         self._store: ShareStore | None = None
         self._folder: Path | None = None
         self._capacity_bytes = 0
-        network.serve(PROTOCOL, self._handle)
+        self.was_on = False  # since the start: the grid may count on this computer
+        network.serve(PROTOCOL, self.handle)
 
     async def run(
         self,
@@ -82,6 +83,7 @@ class StorageNode:
         """
         async with open_share_store(folder, capacity_bytes=capacity_bytes) as store:
             self._store, self._folder, self._capacity_bytes = store, folder, capacity_bytes
+            self.was_on = True
             self._server = ShareServer(store, self._key, self._period)
             try:
                 async with open_tasks() as tasks:
@@ -115,7 +117,8 @@ class StorageNode:
             served_bytes=self._server.served_bytes,
         )
 
-    async def _handle(self, stream: Stream) -> None:
+    async def handle(self, stream: Stream) -> None:
+        """Serve one client's stream, unless this computer keeps no shares now."""
         if self._server is None:
             raise Unavailable("this computer keeps no shares now", code="not-contributing")
         await self._server.handle(stream)

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from bitcloud_net.core.errors import BadInput, BitcloudError
+from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.views import Transfer, TransferChanged, TransferKind, TransferState
 
 MAX_ENDED: Final = 100
@@ -24,6 +24,11 @@ NEWS_S: Final = 0.1
 """Progress is told at most ten times a second; a person cannot read faster."""
 SPEED_S: Final = 3.0
 """The speed shown is a moving average over about this time."""
+
+LOOK_S: Final = 1.0
+"""How often somebody who waits looks whether the transfer is at risk."""
+AT_RISK_PATIENCE_S: Final = 30.0
+"""How long somebody who waits goes on doing so for missing storage receipts."""
 
 T = TypeVar("T")
 Work = Callable[["Handle"], Awaitable[T]]
@@ -165,17 +170,33 @@ class Transfers:
 
         Raises:
             BitcloudError: what ended it.
+            Unavailable: ``at-risk`` for longer than ``AT_RISK_PATIENCE_S``; the transfer goes on.
         """
         try:
-            await handle.ended.wait()
-        finally:
-            if not handle.ended.is_set():
-                handle.stop(TransferState.CANCELLED)
+            await self._until_ended(handle)
+        except trio.Cancelled:
+            handle.stop(TransferState.CANCELLED)
+            raise
         if handle.error is not None:
             raise handle.error
         if handle.snapshot.state is not TransferState.DONE:
             raise BadInput(f"{handle.snapshot.title} was stopped", code="stopped")
         return handle.result
+
+    async def _until_ended(self, handle: Handle) -> None:
+        risky_s = 0.0
+        while not handle.ended.is_set():
+            with trio.move_on_after(LOOK_S):
+                await handle.ended.wait()
+            at_risk = handle.snapshot.state is TransferState.AT_RISK
+            risky_s = risky_s + LOOK_S if at_risk else 0.0
+            if risky_s >= AT_RISK_PATIENCE_S:
+                raise Unavailable(
+                    f"{handle.snapshot.title} can be read but is not safe yet: "
+                    f"{handle.snapshot.receipts} of {handle.snapshot.receipts_needed} storage "
+                    "receipts; keep a node running, or repair it when more nodes are on",
+                    code="at-risk",
+                )
 
     def list(self) -> tuple[Transfer, ...]:
         """Return all snapshots, newest first."""

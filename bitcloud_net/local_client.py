@@ -1,0 +1,249 @@
+"""The ``Client`` of the node inside this process: every call, and which service carries it out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bitcloud_net import __version__
+from bitcloud_net.core.caps import ReadCap
+from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.manifest import Manifest
+from bitcloud_net.net.network import Network
+from bitcloud_net.nodepool.row_store import RowStore
+from bitcloud_net.services import test_grid
+from bitcloud_net.services.fetcher import Fetcher
+from bitcloud_net.services.grid import Grid
+from bitcloud_net.services.library import Library, fingerprint
+from bitcloud_net.services.newsstand import Newsstand
+from bitcloud_net.services.publisher import Publisher
+from bitcloud_net.services.reader import CAP_PREFIX, Found, Reader
+from bitcloud_net.services.repairer import Checked, Repairer
+from bitcloud_net.services.storage_node import StorageNode
+from bitcloud_net.services.switches import Switches
+from bitcloud_net.services.traffic import Traffic
+from bitcloud_net.services.transfers import Handle, Transfers
+from bitcloud_net.views import (
+    Contribution,
+    Details,
+    Entry,
+    EntryKind,
+    News,
+    Published,
+    Status,
+    TestGrid,
+    Transfer,
+    TransferKind,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The services that a client calls. Made by ``node``."""
+
+    home: Path
+    person: str
+    network_name: str
+    user_key: bytes
+    network: Network
+    rows: RowStore
+    grid: Grid
+    library: Library
+    reader: Reader
+    publisher: Publisher
+    fetcher: Fetcher
+    repairer: Repairer
+    transfers: Transfers
+    storage: StorageNode
+    switches: Switches
+    newsstand: Newsstand
+    traffic: Traffic
+    in_step: Callable[[], Awaitable[None]]  # waits, not for ever, until the first rows came
+
+
+class LocalClient:
+    """See ``api.Client``, whose contract this keeps."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def status(self) -> Status:
+        """See ``Client``."""
+        parts = self._parts
+        received, sent = parts.network.traffic
+        per_s = parts.traffic.per_s
+        return Status(
+            node=parts.network.node_id.hex(),
+            person=parts.person,
+            fingerprint=fingerprint(parts.user_key),
+            addresses=parts.network.addresses,
+            network=parts.network_name,
+            peers=len(parts.network.peers),
+            nodes=await parts.grid.views(),
+            promise=await parts.grid.promise(),
+            contribution=parts.storage.view(),
+            rows=sum(parts.rows.counts.values()),
+            received_bytes=received,
+            sent_bytes=sent,
+            receive_per_s=per_s[0],
+            send_per_s=per_s[1],
+            gateway=parts.switches.gateway_address,
+            transfers_running=parts.transfers.running,
+            version=__version__,
+        )
+
+    async def entries(self, path: str = "") -> tuple[Entry, ...]:
+        """See ``Client``."""
+        await self._parts.in_step()
+        return await self._parts.library.entries(path)
+
+    async def details(self, target: str) -> Details:
+        """See ``Client``."""
+        return await self.check(target)
+
+    async def publish(
+        self, sources: Sequence[Path], to: str = "", *, wait: bool = True
+    ) -> tuple[Published, ...]:
+        """See ``Client``."""
+        parts = self._parts
+        if not sources:
+            raise BadInput("name at least one file or folder", code="nothing-chosen")
+        paths = [_absolute(source) for source in sources]
+        await parts.in_step()
+
+        async def work(handle: Handle) -> object:
+            return await parts.publisher.publish(handle, paths, to)
+
+        title = paths[0].name if len(paths) == 1 else f"{len(paths)} items"
+        handle = parts.transfers.start(TransferKind.PUBLISH, title, to, work)
+        if not wait:
+            return ()
+        return await parts.transfers.wait(handle)  # type: ignore[return-value]
+
+    async def fetch(self, target: str, destination: Path, *, wait: bool = True) -> Path:
+        """See ``Client``."""
+        parts = self._parts
+        await parts.in_step()
+
+        async def work(handle: Handle) -> object:
+            return await parts.fetcher.fetch(handle, target, _absolute(destination))
+
+        title = target.rpartition("/")[2] if not target.startswith(CAP_PREFIX) else "A shared file"
+        shown = target if not target.startswith(CAP_PREFIX) else ""
+        handle = parts.transfers.start(TransferKind.FETCH, title, shown, work)
+        if not wait:
+            return destination
+        return await parts.transfers.wait(handle)  # type: ignore[return-value]
+
+    @asynccontextmanager
+    async def read(
+        self, target: str, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See ``Client``."""
+        await self._parts.in_step()
+        opened = await self._parts.reader.open(target)
+        async with self._parts.reader.read(opened, offset, length) as pieces:
+            yield pieces
+
+    async def share(self, path: str) -> str:
+        """See ``Client``."""
+        await self._parts.in_step()
+        cap = (await self._parts.library.file(path)).entry.cap
+        return cap.text
+
+    async def check(self, target: str, *, verify: bool = False) -> Details:
+        """See ``Client``."""
+        parts = self._parts
+        await parts.in_step()
+        found = await parts.reader.find(target)
+        if not verify:
+            return await self._details(await parts.repairer.check(found))
+
+        async def work(handle: Handle) -> object:
+            return await parts.repairer.check(found, verify=True, progress=_progress(handle))
+
+        handle = parts.transfers.start(TransferKind.CHECK, found.name, found.path or "", work)
+        return await self._details(await parts.transfers.wait(handle))  # type: ignore[arg-type]
+
+    async def repair(self, target: str) -> Details:
+        """See ``Client``."""
+        parts = self._parts
+        await parts.in_step()
+        found = await parts.reader.find(target)
+
+        async def work(handle: Handle) -> object:
+            return await parts.repairer.repair(found, verify=True, progress=_progress(handle))
+
+        handle = parts.transfers.start(TransferKind.REPAIR, found.name, found.path or "", work)
+        return await self._details(await parts.transfers.wait(handle))  # type: ignore[arg-type]
+
+    async def url(self, target: str) -> str:
+        """See ``Client``."""
+        gateway = await self._parts.switches.gateway()
+        return await gateway.address_of(target)
+
+    async def contribute(self, *, folder: Path | None, capacity_bytes: int) -> Contribution:
+        """See ``Client``."""
+        await self._parts.switches.contribute(folder, capacity_bytes)
+        return self._parts.storage.view()
+
+    async def transfers(self) -> tuple[Transfer, ...]:
+        """See ``Client``."""
+        return self._parts.transfers.list()
+
+    async def pause(self, transfer: str) -> None:
+        """See ``Client``."""
+        self._parts.transfers.pause(transfer)
+
+    async def resume(self, transfer: str) -> None:
+        """See ``Client``."""
+        self._parts.transfers.resume(transfer)
+
+    async def cancel(self, transfer: str) -> None:
+        """See ``Client``."""
+        self._parts.transfers.cancel(transfer)
+
+    def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
+        """See ``Client``."""
+        return self._parts.newsstand.subscribe()
+
+    async def test_grid(self) -> TestGrid | None:
+        """See ``Client``."""
+        return await test_grid.view(self._parts.home)
+
+    async def set_running_nodes(self, count: int) -> TestGrid:
+        """See ``Client``."""
+        return await test_grid.set_running(self._parts.home, count)
+
+    async def _details(self, checked: Checked) -> Details:
+        found = checked.found
+        return Details(
+            entry=replace(await self._entry(found), health=checked.health),
+            health=checked.health,
+            holders=checked.holders,
+            verify_cap=(
+                found.cap.diminish().text if isinstance(found.cap, ReadCap) else found.cap.text
+            ),
+        )
+
+    async def _entry(self, found: Found) -> Entry:
+        if found.path is not None:
+            return await self._parts.library.entry(found.path)
+        size = None
+        if isinstance(found.cap, ReadCap):
+            size = (await self._parts.reader.open(found.cap.text)).header.size
+        elif isinstance(found.manifest, Manifest):
+            size = found.manifest.padded_size
+        return Entry(kind=EntryKind.FILE, path="", name=found.name, size_bytes=size)
+
+
+def _progress(handle: Handle) -> Callable[[int, int], None]:
+    return lambda done, total: handle.update(bytes_done=done, bytes_total=total)
+
+
+def _absolute(path: Path) -> Path:
+    # Not resolved: a symlink must still be seen as one. Kept over a change of folder.
+    return Path(os.path.abspath(path))

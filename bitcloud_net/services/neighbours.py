@@ -1,0 +1,114 @@
+"""Whom this node keeps a connection to: the grid's storage nodes, as the nodepool lists them.
+
+What the node rows say of addresses goes to the network, the nodes themselves to the connector. A
+program that has just started waits here, not for ever, until the rows have come and the nodes that
+are on are connected; otherwise it would call a healthy grid empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.table_rules import Table
+from bitcloud_net.net.network import Network
+from bitcloud_net.nodepool.outcome import RowsChanged
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+MAX_NEIGHBOURS: Final = 64
+"""Connections kept on purpose: every node of a grid that the standard promise is exact for."""
+LOOK_AGAIN_S: Final = 60.0
+"""Node rows are looked through at least so often: some expire without news."""
+IN_STEP_S: Final = 8.0
+"""Longest wait of a first call for the first rows."""
+QUIET_S: Final = 0.5
+"""When no further node connects for so long, those that are missing are off."""
+STEP_S: Final = 0.02
+
+
+class Wants(Protocol):
+    """The connector (``services.connector``)."""
+
+    def want(self, peer: NodeId) -> None: ...
+    def unwant(self, peer: NodeId) -> None: ...
+
+
+class Neighbours:
+    """Keeps the wanted set in step with the node rows."""
+
+    def __init__(
+        self,
+        network: Network,
+        connector: Wants,
+        addresses: Callable[[], Awaitable[Mapping[NodeId, tuple[str, ...]]]],
+        sessions: Callable[[], int],
+        *,
+        led_in: bool,
+    ) -> None:
+        """``sessions`` counts the syncs that ended well; ``led_in`` says whether there is anybody
+        to sync with at all."""
+        self._network = network
+        self._connector = connector
+        self._addresses = addresses
+        self._sessions = sessions
+        self._led_in = led_in
+        self._changed = trio.Event()
+        self._known: frozenset[NodeId] = frozenset()
+        self._in_step = False
+
+    def rows_changed(self, news: RowsChanged) -> None:
+        """Hear of new rows (``RowStore.watch``)."""
+        if Table.NODE in news.tables:
+            self._changed.set()
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Follow the node rows until cancelled."""
+        await self._look()
+        task_status.started()
+        while True:
+            with trio.move_on_after(LOOK_AGAIN_S):
+                await self._changed.wait()
+            self._changed = trio.Event()
+            await self._look()
+
+    async def in_step(self) -> None:
+        """Wait until the first rows are here and the nodes that are on are connected."""
+        if self._in_step or not (self._led_in or self._known):
+            return
+        with trio.move_on_after(IN_STEP_S):
+            while self._led_in and not self._sessions():
+                await trio.sleep(STEP_S)
+            await self._look()
+            await self._until_quiet()
+        self._in_step = True
+
+    async def _until_quiet(self) -> None:
+        quiet_since, missing = trio.current_time(), self._missing()
+        while missing and trio.current_time() - quiet_since < QUIET_S:
+            await trio.sleep(STEP_S)
+            if (now := self._missing()) != missing:
+                quiet_since, missing = trio.current_time(), now
+
+    def _missing(self) -> frozenset[NodeId]:
+        return self._known - self._network.peers - {self._network.node_id}
+
+    async def _look(self) -> None:
+        addresses = await self._addresses()
+        for node, where in addresses.items():
+            self._network.learn(node, where)
+        nearest = sorted(addresses, key=lambda node: _distance(node, self._network.node_id))
+        wanted = frozenset(nearest[:MAX_NEIGHBOURS])
+        for node in wanted - self._known:
+            self._connector.want(node)
+        for node in self._known - wanted:
+            self._connector.unwant(node)
+        self._known = wanted
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    return int.from_bytes(one, "big") ^ int.from_bytes(other, "big")
