@@ -8,7 +8,7 @@ over its control socket; both keep the same contract.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -76,6 +76,7 @@ __all__ = [
     "TransferKind",
     "TransferState",
     "Unavailable",
+    "open_client",
     "to_json",
 ]
 
@@ -164,3 +165,34 @@ class Client(Protocol):
 
 
 ProgressListener = Callable[[Transfer], None]
+
+
+@asynccontextmanager
+async def open_client(
+    *,
+    home: Path | None = None,
+    listen: Sequence[str] = (),
+    bootstrap: Sequence[str] = (),
+    contribute: tuple[Path, int] | None = None,
+    gateway_port: int | None = None,
+    passphrase: Callable[[], str] | None = None,
+) -> AsyncIterator[Client]:
+    """Run the node of ``home`` in this process for as long as the block lasts.
+
+    ``home`` defaults to ``$BITCLOUD_HOME`` or the system's usual place. ``listen`` and
+    ``bootstrap`` are multiaddrs; ``contribute`` lends that many bytes in that folder for this
+    run; ``gateway_port`` starts the gateway at once (0: any port). ``passphrase`` is asked for
+    when the home is locked with one.
+
+    Raises:
+        BadInput: ``no-home``, ``wrong-passphrase``, ``passphrase-needed``, a bad address.
+        LocalFault: ``home-in-use``, ``port-taken``, damaged or newer files of the home.
+    """
+    from bitcloud_net.node import Options, open_node
+    from bitcloud_net.services.home import default_home
+
+    options = Options(
+        listen=listen, bootstrap=bootstrap, contribute=contribute, gateway_port=gateway_port
+    )
+    async with open_node(home or default_home(), options, passphrase) as client:
+        yield client

@@ -121,12 +121,11 @@ class _Run:
             await self.save(opened, order.folder, order.name)
 
     async def save(self, opened: OpenedFile, folder: Path, name: str) -> Path:
-        async with self._saves.save(folder, name) as saving:
-            async with self._reader.read(opened) as pieces:
-                async for piece in pieces:
-                    await saving.write(piece)
-                    self._bytes_done += len(piece)
-                    self._handle.update(bytes_done=self._bytes_done)
+        async with self._saves.save(folder, name) as saving, self._reader.read(opened) as pieces:
+            async for piece in pieces:
+                await saving.write(piece)
+                self._bytes_done += len(piece)
+                self._handle.update(bytes_done=self._bytes_done)
         self._files_done += 1
         self._handle.update(files_done=self._files_done)
         return saving.path

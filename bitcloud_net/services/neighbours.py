@@ -81,7 +81,7 @@ class Neighbours:
         if self._in_step or not (self._led_in or self._known):
             return
         with trio.move_on_after(IN_STEP_S):
-            while self._led_in and not self._sessions():
+            while self._led_in and not self._sessions():  # noqa: ASYNC110 - it only counts
                 await trio.sleep(STEP_S)
             await self._look()
             await self._until_quiet()

@@ -35,6 +35,7 @@ from bitcloud_net.services.library import Library, StoredEntry
 from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.transfers import Handle
+from bitcloud_net.storage.local_file import PlannedFile
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.upload import (
     Journal,
@@ -57,16 +58,6 @@ BATCH_S: Final = 0.3
 """A stored file waits at most so long for its rows."""
 AT_RISK_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits between two tries to bring a file at risk to safety; the last one repeats."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFile:
-    """One file that will be published."""
-
-    path: Path
-    parts: tuple[str, ...]  # names below the target folder, the file's own last
-    size: int  # bytes
-    modified_s: int
 
 
 class Files(Protocol):
@@ -111,7 +102,7 @@ class Publisher:
         reader: Reader,
         repairer: Repairer,
         files: Files,
-        jobs: Jobs,
+        jobs: Jobs | None,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self.library = library
@@ -172,7 +163,7 @@ class Publisher:
         return _Stored(plan=plan, uploaded=uploaded, holders=placed)
 
     async def _job(self, file: PlannedFile, target: str) -> Job:
-        if file.size >= LARGE_BYTES:
+        if file.size >= LARGE_BYTES and self._jobs is not None:
             return await self._jobs.job(file, target)
         return _Forgetful(self._random_bytes(SECRET_BYTES))
 

@@ -1,0 +1,281 @@
+"""The composition root: settings and keys in, a running node out. Only this module builds things.
+
+All services and what clients start (streams to storage nodes, transfers) live in one nursery, above
+the network and the nodepool that they use. Leaving the block ends everything in reverse order.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+import trio
+from blake3 import blake3
+
+from bitcloud_net import __version__
+from bitcloud_net.clock import Clock
+from bitcloud_net.core.errors import PeerFault
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.local_client import LocalClient, Parts
+from bitcloud_net.net.address import is_private
+from bitcloud_net.net.libp2p_host import open_libp2p_network
+from bitcloud_net.net.limits import NetLimits
+from bitcloud_net.net.network import Network
+from bitcloud_net.net.self_stream import SelfReaching
+from bitcloud_net.nodepool.queries import Queries
+from bitcloud_net.nodepool.row_store import RowStore, open_row_store
+from bitcloud_net.protocols.hello import Greeter
+from bitcloud_net.protocols.share_client import ShareClients
+from bitcloud_net.services.connector import Connector
+from bitcloud_net.services.fetcher import Fetcher
+from bitcloud_net.services.gateway import Gateway
+from bitcloud_net.services.gateway_source import GatewaySource
+from bitcloud_net.services.grid import Grid
+from bitcloud_net.services.home import Identity, open_home
+from bitcloud_net.services.library import Library
+from bitcloud_net.services.neighbours import Neighbours
+from bitcloud_net.services.newsstand import Newsstand
+from bitcloud_net.services.publisher import Publisher
+from bitcloud_net.services.reader import Reader
+from bitcloud_net.services.repairer import Repairer
+from bitcloud_net.services.storage_node import StorageNode
+from bitcloud_net.services.switches import Switches
+from bitcloud_net.services.syncer import Syncer
+from bitcloud_net.services.traffic import Traffic
+from bitcloud_net.services.transfers import Transfers
+from bitcloud_net.settings import Settings, save_settings
+from bitcloud_net.storage.disk import RealDisk
+from bitcloud_net.storage.instance_lock import instance_lock
+from bitcloud_net.storage.own_files import OwnFiles
+from bitcloud_net.tasks import open_tasks
+from bitcloud_net.transfer.scoreboard import Scoreboard
+from bitcloud_net.wire.hello import Greeting
+
+RESOURCES: Final = Path(__file__).resolve().parent.parent / "resources"
+"""Data that is shipped: beside the packages, in a checkout as well as installed."""
+FAULT_BAN_S: Final = 600.0
+"""How long a node that provably sent wrong data is refused: one period."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a program chooses for one run, over the settings of the home."""
+
+    listen: Sequence[str] = ()
+    bootstrap: Sequence[str] = ()
+    contribute: tuple[Path, int] | None = None
+    gateway_port: int | None = None  # None: the gateway starts when it is first needed
+
+
+@asynccontextmanager
+async def open_node(
+    home: Path, options: Options, passphrase: Callable[[], str] | None = None
+) -> AsyncIterator[LocalClient]:
+    """Run the node of ``home`` for as long as the block lasts.
+
+    Raises:
+        BadInput: ``no-home``, ``passphrase-needed``, ``wrong-passphrase``, a bad address.
+        LocalFault: ``home-in-use``, ``port-taken``, or a damaged or newer file of the home.
+    """
+    settings, identity = await open_home(home, passphrase)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(instance_lock(home))
+        network = await stack.enter_async_context(
+            open_libp2p_network(
+                identity.node, listen=_listen(settings, options), limits=_limits(settings, options)
+            )
+        )
+        rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=Clock()))
+        services = await stack.enter_async_context(open_tasks())
+        stack.callback(services.cancel_scope.cancel)
+        _keep_port(home, settings, options, network)
+        builder = _Builder(home, settings, identity, network, rows, services, options)
+        yield await builder.start()
+
+
+def _listen(settings: Settings, options: Options) -> Sequence[str]:
+    """A node that lends space listens; one that only reads and publishes need not."""
+    lends = options.contribute is not None or settings.contribute_bytes
+    return options.listen or (settings.listen if lends else ())
+
+
+def _limits(settings: Settings, options: Options) -> NetLimits:
+    """Private addresses that others tell us are dialled only by who is on a private network itself:
+    a public node must not be made to knock at machines beside it."""
+    own = (*options.bootstrap, *settings.bootstrap, *options.listen)
+    return NetLimits(lan=any(is_private(address) for address in own))
+
+
+def _keep_port(home: Path, settings: Settings, options: Options, network: Network) -> None:
+    """A port that was chosen at the first start is kept, so that others find us again."""
+    if options.listen or not any(item.endswith("/tcp/0") for item in settings.listen):
+        return
+    ports = {address.split("/")[4] for address in network.addresses}
+    if len(ports) == 1:
+        kept = tuple(
+            item.removesuffix("0") + next(iter(ports)) if item.endswith("/tcp/0") else item
+            for item in settings.listen
+        )
+        save_settings(home, replace(settings, listen=kept))
+
+
+class _Builder:
+    """Builds the services of one node, from the lowest to the highest."""
+
+    def __init__(
+        self,
+        home: Path,
+        settings: Settings,
+        identity: Identity,
+        network: Network,
+        rows: RowStore,
+        services: trio.Nursery,
+        options: Options,
+    ) -> None:
+        self._options = options
+        self._home = home
+        self._settings = settings
+        self._identity = identity
+        self._network = network
+        self._rows = rows
+        self._services = services
+        self._clock = Clock()
+        self._newsstand = Newsstand()
+        self._has_status = trio.Event()
+        self._queries = Queries(rows.database)
+        self._grid = Grid(self._queries, network, self._clock.period)
+
+    async def start(self) -> LocalClient:
+        """Build and start everything; return when the node is ready for calls."""
+        options = self._options
+        bootstrap = (*self._settings.bootstrap, *options.bootstrap)
+        self._syncer = Syncer(self._network, self._rows, clock=self._clock, random=SystemRandom())
+        connector = Connector(self._network, SystemRandom(), bootstrap)
+        self._neighbours = Neighbours(
+            self._network,
+            connector,
+            self._grid.addresses,
+            lambda: self._syncer.state.sessions,
+            led_in=bool(bootstrap),
+        )
+        self._rows.watch(self._neighbours.rows_changed)
+        parts = self._make_parts()
+        for run in (self._syncer.run, self._greeter().run, parts.traffic.run, connector.run):
+            await self._services.start(run)
+        await parts.library.register()
+        await self._services.start(self._neighbours.run)
+        lent = options.contribute or self._lent_before()
+        if lent is not None:
+            await parts.switches.contribute(*lent, remember=options.contribute is None)
+        if options.gateway_port is not None:
+            await parts.switches.gateway()
+        return LocalClient(parts)
+
+    def _lent_before(self) -> tuple[Path, int] | None:
+        folder, lent = self._settings.contribute_folder, self._settings.contribute_bytes
+        return (Path(folder), lent) if folder and lent else None
+
+    def _make_parts(self) -> Parts:
+        network, rows, user = self._network, self._rows, self._identity.user
+        queries, grid = self._queries, self._grid
+        name, tell = self._settings.name, self._newsstand.publish
+        library = Library(rows, queries, user, name, tell)
+        storage = self._make_storage()
+        opener = SelfReaching(network, storage.handle, self._services)
+        clients = ShareClients(opener, self._services)
+        scores = Scoreboard(trio.current_time)
+        reader = Reader(library, clients, scores, lambda: network.peers, self._punish)
+        repairer = Repairer(
+            reader,
+            library,
+            grid,
+            clients,
+            user.public,
+            now_s=self._clock.now_s,
+            on_fault=self._punish,
+        )
+        publisher = Publisher(
+            library, grid, clients, reader, repairer, OwnFiles(), None, secrets.token_bytes
+        )
+        return Parts(
+            home=self._home,
+            person=name,
+            network_name=self._settings.network,
+            user_key=user.public,
+            network=network,
+            rows=rows,
+            grid=grid,
+            library=library,
+            reader=reader,
+            publisher=publisher,
+            fetcher=Fetcher(library, reader, OwnFiles()),
+            repairer=repairer,
+            transfers=Transfers(self._services, now_s=self._clock.now_s, on_news=tell),
+            storage=storage,
+            switches=self._make_switches(storage, library, reader),
+            newsstand=self._newsstand,
+            traffic=Traffic(lambda: network.traffic, self._status_changed),
+            in_step=self._neighbours.in_step,
+        )
+
+    def _make_storage(self) -> StorageNode:
+        return StorageNode(
+            self._network,
+            self._rows,
+            self._identity.node,
+            RealDisk(),
+            name=self._settings.name,
+            period=self._clock.period,
+            on_change=self._status_changed,
+        )
+
+    def _make_switches(self, storage: StorageNode, library: Library, reader: Reader) -> Switches:
+        gateway = Gateway(
+            GatewaySource(library, reader),
+            landing_page=_landing_page(),
+            port=self._options.gateway_port or self._settings.gateway_port,
+            random_bytes=secrets.token_bytes,
+            now_s=self._clock.now_s,
+        )
+        return Switches(
+            self._services,
+            storage,
+            gateway,
+            self._settings,
+            lambda settings: save_settings(self._home, settings),
+        )
+
+    def _greeter(self) -> Greeter:
+        network_id = blake3(self._settings.network.encode()).digest()
+
+        def describe() -> Greeting:
+            return Greeting(
+                network_id=network_id,
+                agent=f"bitcloud/{__version__}",
+                addresses=self._network.addresses[:8],
+            )
+
+        return Greeter(self._network, describe, lambda peer, greeting: None)
+
+    def _punish(self, fault: PeerFault) -> None:
+        """Refuse a node that provably sent wrong data, for a while."""
+        if fault.peer is not None and fault.evidence:
+            self._network.ban(NodeId(fault.peer), seconds=FAULT_BAN_S)
+
+    def _status_changed(self) -> None:
+        self._has_status.set()
+
+
+def _landing_page() -> bytes:
+    return (RESOURCES / "web" / "index.html").read_bytes()
+
+
+def _nodepool(home: Path) -> Path:
+    folder = home / "nodepool"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
