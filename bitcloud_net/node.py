@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 from blake3 import blake3
@@ -20,7 +20,7 @@ from blake3 import blake3
 from bitcloud_net import __version__
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
-from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
 from bitcloud_net.net.libp2p_host import open_libp2p_network
@@ -54,10 +54,13 @@ from bitcloud_net.storage.instance_lock import instance_lock
 from bitcloud_net.storage.own_files import OwnFiles
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.scoreboard import Scoreboard
+from bitcloud_net.views import StatusChanged
 from bitcloud_net.wire.hello import Greeting
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent / "resources"
 """Data that is shipped: beside the packages, in a checkout as well as installed."""
+STATUS_S: Final = 0.5
+"""Shortest time between two pieces of news about the node's status."""
 FAULT_BAN_S: Final = 600.0
 """How long a node that provably sent wrong data is refused: one period."""
 
@@ -72,11 +75,24 @@ class Options:
     gateway_port: int | None = None  # None: the gateway starts when it is first needed
 
 
+class NetworkOpener(Protocol):
+    """How a node gets onto the network (``net.libp2p_host.open_libp2p_network``)."""
+
+    def __call__(
+        self, key: SigningKey, *, listen: Sequence[str], limits: NetLimits
+    ) -> AbstractAsyncContextManager[Network]: ...
+
+
 @asynccontextmanager
 async def open_node(
-    home: Path, options: Options, passphrase: Callable[[], str] | None = None
+    home: Path,
+    options: Options,
+    passphrase: Callable[[], str] | None = None,
+    open_network: NetworkOpener = open_libp2p_network,
 ) -> AsyncIterator[LocalClient]:
     """Run the node of ``home`` for as long as the block lasts.
+
+    ``open_network`` makes the network; tests of whole grids hand in one in memory.
 
     Raises:
         BadInput: ``no-home``, ``passphrase-needed``, ``wrong-passphrase``, a bad address.
@@ -86,7 +102,7 @@ async def open_node(
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(home))
         network = await stack.enter_async_context(
-            open_libp2p_network(
+            open_network(
                 identity.node, listen=_listen(settings, options), limits=_limits(settings, options)
             )
         )
@@ -164,6 +180,7 @@ class _Builder:
             led_in=bool(bootstrap),
         )
         self._rows.watch(self._neighbours.rows_changed)
+        self._rows.watch(lambda news: self._status_changed())
         parts = self._make_parts()
         for run in (self._syncer.run, self._greeter().run, parts.traffic.run, connector.run):
             await self._services.start(run)
@@ -174,7 +191,18 @@ class _Builder:
             await parts.switches.contribute(*lent, remember=options.contribute is None)
         if options.gateway_port is not None:
             await parts.switches.gateway()
-        return LocalClient(parts)
+        client = LocalClient(parts)
+        self._services.start_soon(self._tell_status, client)
+        return client
+
+    async def _tell_status(self, client: LocalClient) -> None:
+        """Publish the status when something in it changed, at most twice a second."""
+        self._network.watch(lambda change: self._status_changed())
+        while True:
+            await self._has_status.wait()
+            self._has_status = trio.Event()
+            self._newsstand.publish(StatusChanged(status=await client.status()))
+            await trio.sleep(STATUS_S)
 
     def _lent_before(self) -> tuple[Path, int] | None:
         folder, lent = self._settings.contribute_folder, self._settings.contribute_bytes
