@@ -1,0 +1,1 @@
+"""The nodepool of thousands of nodes in one process, in virtual time."""

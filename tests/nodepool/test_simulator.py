@@ -1,0 +1,60 @@
+"""Whole networks in virtual time: how fast and at what cost everybody ends with the same rows."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from bitcloud_net.simulator.curve import draw
+from bitcloud_net.simulator.scenario import Scenario
+from bitcloud_net.simulator.world import simulate
+
+
+def test_a_new_row_is_everywhere_within_16_pull_steps() -> None:
+    outcome = simulate(Scenario(nodes=1_000, rows=100, fresh=1, seed=5))
+    steps = outcome.steps_to(1.0)
+    assert steps is not None
+    assert steps <= 16
+    assert outcome.longest <= 4
+
+
+def test_with_70_percent_off_the_rest_has_it_within_24_steps() -> None:
+    outcome = simulate(Scenario(nodes=1_000, rows=100, fresh=3, off=0.7, seed=6))
+    steps = outcome.steps_to(1.0)
+    assert steps is not None
+    assert steps <= 24
+
+
+def test_push_brings_it_to_99_percent_within_30_seconds() -> None:
+    for off in (0.0, 0.7):
+        outcome = simulate(Scenario(nodes=600, rows=50, fresh=5, off=off, push=True, seed=7))
+        spread = outcome.seconds_to_spread(0.99)
+        assert spread is not None
+        assert spread <= 30
+        assert outcome.seconds_to(1.0) is not None
+
+
+def test_nodes_that_keep_rows_back_only_slow_it_down() -> None:
+    outcome = simulate(Scenario(nodes=200, rows=50, liars=0.4, seed=8))
+    steps = outcome.steps_to(1.0)
+    assert steps is not None
+    assert steps <= 32
+
+
+def test_a_split_network_heals() -> None:
+    outcome = simulate(Scenario(nodes=200, rows=50, split_steps=16, seed=9))
+    assert all(step.complete < 1 for step in outcome.steps[:16])
+    steps = outcome.steps_to(1.0)
+    assert steps is not None
+    assert steps <= 16 + 12
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    scenario = Scenario(nodes=100, rows=50, off=0.3, push=True, seed=10)
+    assert simulate(scenario).steps == simulate(scenario).steps
+
+
+def test_the_curve_is_a_picture() -> None:
+    outcome = simulate(Scenario(nodes=50, rows=20, seed=11))
+    picture = ET.fromstring(draw(outcome))
+    assert picture.tag.endswith("svg")
+    assert len(picture.findall("{*}polyline")) == 2
