@@ -19,8 +19,9 @@ from multiaddr import Multiaddr
 from bitcloud_net.core.errors import BadInput, PeerFault, Unavailable
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.net.address import expand_wildcard, full_address, is_private, split_address
-from bitcloud_net.net.libp2p_stream import Libp2pStream, MuxerStream, WrongAnswer
+from bitcloud_net.net.libp2p_stream import Libp2pStream, MuxerStream, NoAnswer
 from bitcloud_net.net.libp2p_swarm import Gate, QuietHost, TidySwarm
+from bitcloud_net.net.limits import Pace
 from bitcloud_net.net.network import (
     PeerChange,
     PeerConnected,
@@ -60,6 +61,7 @@ class Libp2pNetwork(INotifee):
         self._connections: Counter[NodeId] = Counter()
         self._outbound: Counter[NodeId] = Counter()
         self._inbound: Counter[NodeId] = Counter()
+        self._paces: dict[NodeId, Pace] = {}
         self._watchers: list[Callable[[PeerChange], None]] = []
         gate.count = lambda peer: self._connections[peer]
         swarm.register_notifee(self)
@@ -135,14 +137,16 @@ class Libp2pNetwork(INotifee):
         """See ``Network.open_stream``."""
         if self._outbound[peer] >= self._gate.limits.max_streams_per_peer:
             raise Unavailable("too many streams to this peer are open", code="too-many-streams")
+        now = trio.current_time()
+        await trio.sleep(self._paces.setdefault(peer, Pace(now)).wait_s(now))
         connection = self._live_connection(peer)
         if connection is not None:
             try:
                 return await self._open_on(connection, peer, protocol)
-            except WrongAnswer:
-                raise
-            except Unavailable:  # it was stale: once more on a new one, and then the truth
-                await connection.close()
+            except Unavailable as error:
+                if _is_live(connection) and not isinstance(error, NoAnswer):
+                    raise
+            await connection.close()  # it was stale: once more on a new one, and then the truth
         connection = await self._dial(peer, self._known.get(peer, ()))
         return await self._open_on(connection, peer, protocol)
 
@@ -166,7 +170,7 @@ class Libp2pNetwork(INotifee):
 
     def _live_connection(self, peer: NodeId) -> SwarmConn | None:
         for connection in reversed(self._swarm.get_connections(_libp2p_id(peer))):
-            if not connection.is_closed and not connection.muxed_conn.is_closed:
+            if _is_live(connection):
                 return cast(SwarmConn, connection)
         return None
 
@@ -263,6 +267,7 @@ class Libp2pNetwork(INotifee):
         if self._connections[peer]:
             _drop(self._connections, peer)
             if peer not in self._connections:
+                self._paces.pop(peer, None)
                 self._tell(PeerDisconnected(peer=peer))
 
     async def opened_stream(self, network: INetwork, stream: INetStream) -> None:
@@ -286,6 +291,10 @@ class Libp2pNetwork(INotifee):
         async with trio.open_nursery() as nursery:
             for connection in self._swarm.get_connections():
                 nursery.start_soon(_closed(connection))
+
+
+def _is_live(connection: INetConn) -> bool:
+    return not connection.is_closed and connection.muxed_conn.is_established
 
 
 def _closed(connection: INetConn) -> Callable[[], Awaitable[None]]:

@@ -46,6 +46,12 @@ class WrongAnswer(Unavailable):
     default_code = "protocol-unknown"
 
 
+class NoAnswer(Unavailable):
+    """The peer is silent, so the connection is probably dead."""
+
+    default_code = "node-unreachable"
+
+
 class Libp2pStream:
     """``Stream`` over a muxer's stream."""
 
@@ -103,7 +109,8 @@ class Libp2pStream:
 
         Raises:
             WrongAnswer: the peer does not speak it.
-            Unavailable: the connection is stale: it broke, or no answer came within 10 s.
+            NoAnswer: nothing came within 10 s.
+            Unavailable: the peer reset the stream, or the connection broke.
         """
         with trio.move_on_after(_NEGOTIATION_DEADLINE_S):
             await self.send(_line(_MULTISTREAM), _line(protocol))
@@ -113,7 +120,7 @@ class Libp2pStream:
             if answer != protocol:
                 raise WrongAnswer(f"the peer does not speak {protocol}")
             return
-        raise Unavailable("no answer to a new stream", code="node-unreachable")
+        raise NoAnswer("no answer to a new stream")
 
     async def _read_line(self) -> str:
         data = self._ahead

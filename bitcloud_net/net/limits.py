@@ -44,6 +44,32 @@ class NetLimits:
     """Addresses remembered of one peer."""
 
 
+OPENINGS_PER_S = 250
+"""New streams to one peer, on average; our own nodes accept twice as many before they call it a
+flood."""
+
+OPENINGS_AT_ONCE = 400
+"""And so many in one burst."""
+
+
+class Pace:
+    """Spreads what would be a flood: a bucket of turns that fills steadily. Pure."""
+
+    def __init__(
+        self, now: float, *, per_s: float = OPENINGS_PER_S, at_once: int = OPENINGS_AT_ONCE
+    ) -> None:
+        self._per_s = per_s
+        self._at_once = at_once
+        self._turns = float(at_once)
+        self._at = now
+
+    def wait_s(self, now: float) -> float:
+        """Take one turn, and return how many seconds to wait for it."""
+        self._turns = min(self._at_once, self._turns + (now - self._at) * self._per_s) - 1
+        self._at = now
+        return max(0.0, -self._turns / self._per_s)
+
+
 class Admission:
     """Counts accepted sockets: first while they are strangers, then for as long as they live."""
 

@@ -244,6 +244,24 @@ async def check_cancelled_send_resets_one_stream(lab: NetworkLab) -> None:
         assert anna.peers == {bert.node_id}
 
 
+async def check_a_stream_refused_at_once_costs_no_other(lab: NetworkLab) -> None:
+    """A handler that leaves before its opener has even heard of it does not end the connection."""
+
+    async def refuse(stream: Stream) -> None:
+        raise Unavailable("busy")
+
+    async with _pair(lab) as (anna, bert):
+        bert.serve(_OTHER, refuse)
+        healthy = await anna.open_stream(bert.node_id, _ECHO)
+        for _ in range(20):
+            try:
+                stream = await anna.open_stream(bert.node_id, _OTHER)
+            except Unavailable:
+                continue
+            await _fails(stream.receive)
+        await _echoes(healthy)
+
+
 async def check_unknown_protocol(lab: NetworkLab) -> None:
     """It is said at once, and costs nothing else."""
     async with _pair(lab) as (anna, bert):
@@ -285,7 +303,7 @@ async def check_peer_gone(lab: NetworkLab) -> None:
                 bert.ban(anna.node_id, seconds=1)
         await _fails(stream.send, b"x")
         await _fails(anna.open_stream, bert.node_id, _ECHO)
-        assert not anna.peers
+        await _until(lambda: not anna.peers)
 
 
 async def check_a_restarted_peer_is_found_again(lab: NetworkLab) -> None:
@@ -329,11 +347,13 @@ async def check_a_fault_in_a_handler_ends_the_connection(lab: NetworkLab) -> Non
     """A peer that breaks the protocol is put out."""
 
     async def judge(stream: Stream) -> None:
+        await stream.receive()
         raise BadMessage("that is not how we speak here", peer=stream.peer)
 
     async with _pair(lab) as (anna, bert):
         bert.serve(_OTHER, judge)
         stream = await anna.open_stream(bert.node_id, _OTHER)
+        await stream.send(b"nonsense")
         await _fails(stream.receive)
         await _until(lambda: not anna.peers)
         await _fails(_echoes_once, anna, bert)
@@ -363,6 +383,7 @@ NETWORK_CHECKS: tuple[NetworkCheck, ...] = (
     check_backpressure,
     check_cancelled_receive_loses_nothing,
     check_cancelled_send_resets_one_stream,
+    check_a_stream_refused_at_once_costs_no_other,
     check_unknown_protocol,
     check_many_streams_and_their_limit,
     check_peer_gone,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitcloud_net.net.limits import Admission, NetLimits
+from bitcloud_net.net.limits import Admission, NetLimits, Pace
 
 
 def admitted(admission: Admission, *ips: str) -> list[bool]:
@@ -35,3 +35,10 @@ def test_strangers_in_their_handshake_are_counted_apart() -> None:
     admission.handshake_ended()
     assert admission.pending == 0
     assert admission.admit("198.51.100.1")
+
+
+def test_a_pace_lets_a_burst_pass_and_spreads_the_rest() -> None:
+    pace = Pace(0.0, per_s=10, at_once=5)
+    assert [pace.wait_s(0.0) for _ in range(7)] == [0, 0, 0, 0, 0, 0.1, 0.2]
+    assert pace.wait_s(0.3) == 0
+    assert [pace.wait_s(1000.0) for _ in range(6)] == [0, 0, 0, 0, 0, 0.1]

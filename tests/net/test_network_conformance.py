@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 import trio.testing
 
 from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.net.fast_layers import fast_layers
 from bitcloud_net.net.libp2p_host import open_libp2p_network
+from bitcloud_net.net.libp2p_swarm import Layers
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import Network
+from bitcloud_net.net.stock_layers import stock_layers
 from bitcloud_net.testing.checks import NETWORK_CHECKS, NetworkCheck
 
 each_check = pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: check.__name__)
@@ -20,13 +23,14 @@ each_check = pytest.mark.parametrize("check", NETWORK_CHECKS, ids=lambda check: 
 class LoopbackLab:
     """libp2p on loopback; a port is chosen at first and then kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Callable[[], Layers]) -> None:
+        self._layers = layers
         self._listen: dict[bytes, str] = {}
 
     @asynccontextmanager
     async def open(self, key: SigningKey) -> AsyncIterator[Network]:
         listen = self._listen.get(key.seed, "/ip4/127.0.0.1/tcp/0")
-        async with open_libp2p_network(key, listen=[listen]) as network:
+        async with open_libp2p_network(key, listen=[listen], layers=self._layers()) as network:
             self._listen[key.seed] = network.addresses[0].partition("/p2p/")[0]
             yield network
 
@@ -43,7 +47,14 @@ class MemoryLab:
 
 @each_check
 async def test_libp2p(check: NetworkCheck, loopback_clock: trio.testing.MockClock) -> None:
-    await check(LoopbackLab())
+    await check(LoopbackLab(fast_layers))
+
+
+@each_check
+async def test_libp2p_with_its_own_layers(
+    check: NetworkCheck, loopback_clock: trio.testing.MockClock
+) -> None:
+    await check(LoopbackLab(stock_layers))
 
 
 @each_check
