@@ -29,9 +29,11 @@ from bitcloud_net.net.network import Network
 from bitcloud_net.net.self_stream import SelfReaching
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
+from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services.connector import Connector
+from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.gateway import Gateway
 from bitcloud_net.services.gateway_source import GatewaySource
@@ -101,17 +103,20 @@ async def open_node(
     settings, identity = await open_home(home, passphrase)
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(home))
+        # Peers ask for rows as long as there is a network: the database closes after it.
+        rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=Clock()))
         network = await stack.enter_async_context(
             open_network(
                 identity.node, listen=_listen(settings, options), limits=_limits(settings, options)
             )
         )
-        rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=Clock()))
         services = await stack.enter_async_context(open_tasks())
         stack.callback(services.cancel_scope.cancel)
         _keep_port(home, settings, options, network)
         builder = _Builder(home, settings, identity, network, rows, services, options)
-        yield await builder.start()
+        client = await builder.start()
+        await services.start(ControlServer(client, control_path(home)).run)
+        yield client
 
 
 def _listen(settings: Settings, options: Options) -> Sequence[str]:
