@@ -92,11 +92,17 @@ class Outbox:
         self._updates.clear()
 
     def _take_frame(self, stream: MuxStream, room: int, pieces: list[Piece]) -> int:
-        """Move one frame of a sendable stream to ``pieces`` and return its size."""
+        """Move one frame of a sendable stream to ``pieces`` and return its size.
+
+        The end is a frame of its own, as in go and js: js-libp2p looks at the flags of a frame
+        before its payload, and drops the payload of a stream that it takes for closed.
+        """
+        if not stream.queued_bytes:
+            pieces.append(pack_header(WINDOW_UPDATE, FIN, stream.id, 0))
+            self._on_frame(stream, True)
+            return HEADER_BYTES
         size = min(stream.queued_bytes, stream.send_window, MAX_PAYLOAD_BYTES, room - HEADER_BYTES)
-        payload = stream.unqueue(size)
-        last = stream.ending and stream.queued_bytes == 0
-        pieces.append(pack_header(DATA, FIN if last else 0, stream.id, size))
-        pieces.extend(payload)
-        self._on_frame(stream, last)
+        pieces.append(pack_header(DATA, 0, stream.id, size))
+        pieces.extend(stream.unqueue(size))
+        self._on_frame(stream, False)
         return HEADER_BYTES + size
