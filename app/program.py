@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QLocale, QObject, QRectF, Qt, QTimer, QUrl
+from PySide6.QtCore import QCoreApplication, QEventLoop, QLocale, QObject, QRectF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
@@ -90,24 +90,23 @@ class Program(QObject):
     def selftest(self) -> int:
         """Open the window and the node, wait until it answers, close; 0 when all went well."""
         self.window.show()
-        result = {"code": 1}
+        loop = QEventLoop()
 
         def look() -> None:
             if self.session.state is NodeState.OFFLINE:
-                self._app.quit()
+                loop.exit(1)
             elif self.session.status is not None:
-                result["code"] = 0
-                self._app.quit()
+                loop.exit(0)
 
         self.session.state_changed.connect(look)
         self.session.status_changed.connect(look)
-        QTimer.singleShot(SELFTEST_MS, self._app.quit)
+        QTimer.singleShot(SELFTEST_MS, loop, lambda: loop.exit(1))
         QTimer.singleShot(0, self.session.start)
-        self._app.exec()
+        code = loop.exec()
         stopped = self.session.stop()
         if self.session.failure is not None:
             sys.stderr.write(f"the node did not open: {self.session.failure}\n")
-        return result["code"] if stopped else 1
+        return code if stopped else 1
 
     def _on_called(self, link: str) -> None:
         self.window.show()

@@ -183,7 +183,12 @@ class Session(QObject):
         return found
 
     def refresh(self, path: str) -> None:
-        """Load a folder again; what is known stays visible meanwhile."""
+        """Load a folder again; what is known stays visible meanwhile.
+
+        Before the node answers this does nothing: everything asked for is loaded when it does.
+        """
+        if self.state is not NodeState.READY:
+            return
 
         def done(entries: tuple[Entry, ...]) -> None:
             self._set_listing(Listing(path=path, state=ListingState.READY, entries=entries))

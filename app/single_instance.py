@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 ANSWER_MS = 500
+MAX_CALLERS = 16
+"""Starts that may be handing over at once."""
 MAX_MESSAGE_BYTES = 4096
 """A ``bitcloud:`` link is at most 2 KiB."""
 
@@ -28,6 +30,7 @@ class SingleInstance(QObject):
     def __init__(self, home: Path | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._name = server_name(home)
+        self._sockets: list[QLocalSocket] = []
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._on_connection)
@@ -41,6 +44,8 @@ class SingleInstance(QObject):
         socket.write(link.encode()[:MAX_MESSAGE_BYTES] + b"\n")
         socket.waitForBytesWritten(ANSWER_MS)
         socket.disconnectFromServer()
+        if socket.state() is not QLocalSocket.LocalSocketState.UnconnectedState:
+            socket.waitForDisconnected(ANSWER_MS)
         return True
 
     def listen(self) -> bool:
@@ -54,13 +59,24 @@ class SingleInstance(QObject):
 
     def _on_connection(self) -> None:
         socket = self._server.nextPendingConnection()
-        socket.readyRead.connect(lambda: self._read(socket))
-        socket.disconnected.connect(socket.deleteLater)
+        socket.setParent(self)
+        socket.readyRead.connect(self._read_all)
+        self._sockets.append(socket)
+        self._read_all()
+
+    def _read_all(self) -> None:
+        for socket in [*self._sockets]:
+            if socket.canReadLine():
+                self._read(socket)
+            elif socket.bytesAvailable() > MAX_MESSAGE_BYTES or len(self._sockets) > MAX_CALLERS:
+                self._forget(socket)
 
     def _read(self, socket: QLocalSocket) -> None:
-        if not socket.canReadLine():
-            if socket.bytesAvailable() > MAX_MESSAGE_BYTES:
-                socket.abort()
-            return
         line = bytes(socket.readLine(MAX_MESSAGE_BYTES).data()).decode("utf-8", errors="replace")
+        self._forget(socket)
         self.called.emit(line.strip())
+
+    def _forget(self, socket: QLocalSocket) -> None:
+        self._sockets.remove(socket)
+        socket.abort()
+        socket.deleteLater()

@@ -100,22 +100,34 @@ class EntryModel(QAbstractListModel):
                 del self._entries[row]
 
     def _is_subsequence_of(self, new: list[Entry]) -> bool:
-        if not self._entries or len(new) - len(self._entries) > PAGE_ROWS:
-            return False
         position = iter(new)
         return all(any(entry.path == other.path for other in position) for entry in self._entries)
 
     def _insert_new(self, new: list[Entry]) -> None:
-        for row, entry in enumerate(new):
-            if row < len(self._entries) and self._entries[row].path == entry.path:
-                continue
-            if row <= self._shown_rows:
-                self.beginInsertRows(QModelIndex(), row, row)
-                self._entries.insert(row, entry)
-                self._shown_rows += 1
-                self.endInsertRows()
-            else:
-                self._entries.insert(row, entry)
+        row = 0
+        while row < len(new):
+            known = self._entries[row].path if row < len(self._entries) else None
+            end = row
+            while end < len(new) and new[end].path != known:
+                end += 1
+            if end > row:
+                self._insert_run(row, new[row:end])
+            row = end + 1
+
+    def _insert_run(self, row: int, run: list[Entry]) -> None:
+        """Insert entries side by side; what lies beyond the pages handed out stays unseen."""
+        if row < self._shown_rows:
+            visible = len(run)
+        elif row == self._shown_rows:
+            visible = max(0, min(len(run), PAGE_ROWS - self._shown_rows))
+        else:
+            visible = 0
+        if visible:
+            self.beginInsertRows(QModelIndex(), row, row + visible - 1)
+        self._entries[row:row] = run
+        self._shown_rows += visible
+        if visible:
+            self.endInsertRows()
 
     def row_of(self, path: str) -> int:
         """Return the row of a path, or -1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QSlider, QVBoxLayout, QWidget
 
 from app.session import Session
@@ -112,11 +113,11 @@ class SpaceCard(Card):
         """How much is to be lent."""
         return self._amount_bytes
 
-    def show_space(self, contribution: Contribution, folder: str) -> None:
-        """Show what is true; the slider stays while the person drags it."""
+    def show_space(self, contribution: Contribution, folder: str, *, editing: bool) -> None:
+        """Show what is true; the slider stays while the person is ``editing`` it."""
         free = contribution.disk_free_bytes
         self._limit_bytes = max(GB, free + contribution.used_bytes - RESERVE_BYTES)
-        if not self.slider.isSliderDown():
+        if not (editing or self.slider.isSliderDown()):
             wanted = contribution.capacity_bytes or min(DEFAULT_BYTES, self._limit_bytes)
             self._set_amount(wanted)
         self._folder.setText(folder)
@@ -194,12 +195,10 @@ class ContributePage(QWidget):
         column.setSpacing(14)
         column.addLayout(self._head())
         column.addWidget(self._space)
-        figures = QGridLayout()
-        figures.setSpacing(16)
-        for position, card in enumerate((self._held, self._taken, self._served, self._nodes)):
-            figures.addWidget(card, 0, position)
-            figures.setColumnStretch(position, 1)
-        column.addLayout(figures)
+        self._figures = QGridLayout()
+        self._figures.setSpacing(14)
+        column.addLayout(self._figures)
+        self._arrange_figures(4)
         lower = QHBoxLayout()
         lower.setSpacing(16)
         lower.addWidget(self._traffic_card(), 3)
@@ -213,6 +212,18 @@ class ContributePage(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the figures in two lines where one is too narrow."""
+        super().resizeEvent(event)
+        self._arrange_figures(4 if self.width() > 900 else 2)
+
+    def _arrange_figures(self, columns: int) -> None:
+        cards = (self._held, self._taken, self._served, self._nodes)
+        for position, card in enumerate(cards):
+            self._figures.addWidget(card, *divmod(position, columns))
+        for column in range(4):
+            self._figures.setColumnStretch(column, 1 if column < columns else 0)
 
     def _head(self) -> QHBoxLayout:
         words = QVBoxLayout()
@@ -238,7 +249,7 @@ class ContributePage(QWidget):
         return card
 
     def _promise_card(self, theme: Theme) -> Card:
-        card = Card(margin=18, spacing=14)
+        card = Card(margin=18, spacing=10)
         card.body.addWidget(Label(self.tr("What is kept here"), role="heading"))
         for icon, title, text in (
             (
@@ -295,7 +306,9 @@ class ContributePage(QWidget):
         self._state.setText(self.tr("Contributing") if contribution.on else self.tr("Off"))
         if contribution.folder:
             self._folder = Path(contribution.folder)
-        self._space.show_space(contribution, str(self._folder))
+        self._space.show_space(
+            contribution, str(self._folder), editing=self._apply_later.isActive()
+        )
         self._show_figures(contribution)
 
     def _show_figures(self, contribution: Contribution) -> None:

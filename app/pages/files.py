@@ -20,7 +20,7 @@ from app.widgets.details_pane import DetailsPane
 from app.widgets.file_area import FileArea
 from bitcloud_net.api import Entry, EntryKind
 
-OVERLAY_BELOW = 980
+OVERLAY_BELOW = 988
 """Page width under which details lie over the files instead of beside them (window 1200)."""
 
 MIN_FILES = 350

@@ -17,9 +17,9 @@ MAX_DROPPED = 1000
 """Files and folders in one drop; a folder counts as one."""
 
 
-def files_in(data: QMimeData) -> list[Path]:
-    """Return the local files and folders that a drop or the clipboard carries."""
-    if not data.hasUrls():
+def files_in(data: QMimeData | None) -> list[Path]:
+    """Return the local files and folders that a drop or the clipboard (None: empty) carries."""
+    if data is None or not data.hasUrls():
         return []
     return [Path(url.toLocalFile()) for url in data.urls()[:MAX_DROPPED] if url.isLocalFile()]
 

@@ -79,7 +79,7 @@ def _fitting(text: str, metrics: QFontMetricsF, width: float) -> int:
             low = middle
         else:
             high = middle - 1
-    for end in range(low, max(low // 2, 1), -1):
+    for end in range(low, low // 3, -1):
         if text[end - 1] in " -_" or text[end : end + 1] == " ":
             return end
     return low
