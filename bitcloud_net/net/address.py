@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.keys import NodeId
@@ -56,33 +55,15 @@ def is_private(transport: str) -> bool:
 
 
 def expand_wildcard(transport: str) -> list[str]:
-    """Return the addresses behind ``0.0.0.0`` or ``::``: one for each way into this machine."""
+    """Return the addresses behind ``0.0.0.0`` or ``::``: one for each way into this machine.
+
+    Loopback comes last: it is of use to programs of this machine only.
+    """
+    from multiaddr.utils import get_network_addrs  # 50 ms, and only hosts that listen need it
+
     _, kind, host, protocol, port = transport.split("/")
     if not ipaddress.ip_address(host).is_unspecified:
         return [transport]
-    family = socket.AF_INET if kind == "ip4" else socket.AF_INET6
-    return [f"/{kind}/{ip}/{protocol}/{port}" for ip in _own_addresses(family)]
-
-
-def _own_addresses(family: socket.AddressFamily) -> list[str]:
-    loopback = "127.0.0.1" if family == socket.AF_INET else "::1"
-    found = {loopback: None}
-    try:
-        for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
-            found[str(entry[4][0])] = None
-    except OSError:
-        pass  # the machine does not know its own name
-    if (outward := _outward_address(family)) is not None:
-        found[outward] = None
-    return [ip for ip in found if "%" not in ip]
-
-
-def _outward_address(family: socket.AddressFamily) -> str | None:
-    """Return the address that this machine uses towards the world; nothing is sent."""
-    anywhere = "192.0.2.1" if family == socket.AF_INET else "2001:db8::1"
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((anywhere, 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return None
+    loopback = "127.0.0.1" if kind == "ip4" else "::1"
+    own = [*get_network_addrs(4 if kind == "ip4" else 6), loopback]
+    return [f"/{kind}/{ip}/{protocol}/{port}" for ip in dict.fromkeys(own)]

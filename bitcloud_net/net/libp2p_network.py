@@ -31,11 +31,15 @@ from bitcloud_net.net.network import (
 )
 from bitcloud_net.net.peer_id import node_id_from_bytes, peer_id_bytes
 from bitcloud_net.net.tuned_tcp import Traffic
+from bitcloud_net.tasks import open_tasks
 
 log = logging.getLogger(__name__)
 
 BAN_AFTER_FAULT_S = 600.0
 """A peer that broke the protocol is refused this long: enough for an upgrade, too long to flood."""
+
+STAGGER_S = 0.5
+"""How long one address of a peer has for itself before the next one is dialled beside it."""
 
 
 class Libp2pNetwork(INotifee):
@@ -190,17 +194,35 @@ class Libp2pNetwork(INotifee):
             self._dialling.pop(peer).set()
 
     async def _dial_first(self, peer: NodeId, transports: tuple[str, ...]) -> SwarmConn:
-        cause: Exception | None = None
-        for transport in transports:
-            with trio.move_on_after(self._gate.limits.handshake_deadline_s):
-                try:
-                    address = Multiaddr(transport)
-                    return cast(SwarmConn, await self._swarm.dial_addr(address, _libp2p_id(peer)))
-                except (BaseLibp2pError, OSError) as error:
-                    cause = error
-        raise Unavailable(
-            f"nobody answers as this node at {', '.join(transports)}", code="node-unreachable"
-        ) from cause
+        """Return the first connection that comes about; the addresses start one after another."""
+        made: list[SwarmConn] = []
+
+        async def attempt(transport: str, ended: trio.Event) -> None:
+            if (connection := await self._dial_one(peer, transport)) is not None:
+                made.append(connection)
+                tasks.cancel_scope.cancel()
+            ended.set()
+
+        async with open_tasks() as tasks:
+            for transport in transports:
+                ended = trio.Event()
+                tasks.start_soon(attempt, transport, ended)
+                with trio.move_on_after(STAGGER_S):
+                    await ended.wait()
+        if not made:
+            raise Unavailable(
+                f"nobody answers as this node at {', '.join(transports)}", code="node-unreachable"
+            )
+        return made[0]
+
+    async def _dial_one(self, peer: NodeId, transport: str) -> SwarmConn | None:
+        with trio.move_on_after(self._gate.limits.handshake_deadline_s):
+            try:
+                address = Multiaddr(transport)
+                return cast(SwarmConn, await self._swarm.dial_addr(address, _libp2p_id(peer)))
+            except (BaseLibp2pError, OSError) as error:
+                log.debug("no connection at %s: %s", transport, error)
+        return None
 
     async def _open_on(
         self, connection: SwarmConn, peer: NodeId, protocol: ProtocolId

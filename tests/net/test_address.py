@@ -83,6 +83,7 @@ def test_private_addresses_are_told_from_public_ones(transport: str, private: bo
 
 def test_a_wildcard_stands_for_every_way_in() -> None:
     expanded = expand_wildcard("/ip4/0.0.0.0/tcp/4001")
+    assert expanded[-1].startswith("/ip4/127.")  # of use on this machine only
     assert "/ip4/127.0.0.1/tcp/4001" in expanded
     assert not any("0.0.0.0" in address for address in expanded)
     assert expand_wildcard("/ip4/192.0.2.7/tcp/4001") == ["/ip4/192.0.2.7/tcp/4001"]

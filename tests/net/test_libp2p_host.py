@@ -95,6 +95,21 @@ async def test_t_dialfilter_told_private_addresses_are_not_dialled(
         assert await anna.connect(bert.addresses[0]) == bert.node_id  # our own user may
 
 
+async def test_a_dead_address_does_not_hold_up_a_good_one() -> None:
+    """A socket that accepts and says nothing, then the right one; in real time."""
+    async with (
+        open_libp2p_network(ANNA) as anna,
+        open_libp2p_network(BERT, listen=[LOOPBACK]) as bert,
+    ):
+        (silent,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = silent.socket.getsockname()[1]
+        dead = bert.addresses[0].replace(bert.addresses[0].split("/")[4], str(port))
+        anna.learn(bert.node_id, (dead, *bert.addresses))
+        with trio.fail_after(5):
+            await anna.reach(bert.node_id)
+        await silent.aclose()
+
+
 async def test_what_is_remembered_of_peers_is_bounded(loopback_clock: MockClock) -> None:
     few = NetLimits(max_known_peers=2, max_addresses_per_peer=1)
     async with (
