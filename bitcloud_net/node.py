@@ -91,10 +91,12 @@ async def open_node(
     options: Options,
     passphrase: Callable[[], str] | None = None,
     open_network: NetworkOpener = open_libp2p_network,
+    clock: Clock = Clock(),  # noqa: B008 - it has no state
 ) -> AsyncIterator[LocalClient]:
     """Run the node of ``home`` for as long as the block lasts.
 
-    ``open_network`` makes the network; tests of whole grids hand in one in memory.
+    ``open_network`` makes the network and ``clock`` tells the date; tests of whole grids hand in a
+    network in memory and virtual time.
 
     Raises:
         BadInput: ``no-home``, ``passphrase-needed``, ``wrong-passphrase``, a bad address.
@@ -104,7 +106,7 @@ async def open_node(
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(home))
         # Peers ask for rows as long as there is a network: the database closes after it.
-        rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=Clock()))
+        rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=clock))
         network = await stack.enter_async_context(
             open_network(
                 identity.node, listen=_listen(settings, options), limits=_limits(settings, options)
@@ -113,7 +115,7 @@ async def open_node(
         services = await stack.enter_async_context(open_tasks())
         stack.callback(services.cancel_scope.cancel)
         _keep_port(home, settings, options, network)
-        builder = _Builder(home, settings, identity, network, rows, services, options)
+        builder = _Builder(home, settings, identity, network, rows, services, options, clock)
         client = await builder.start()
         await services.start(ControlServer(client, control_path(home)).run)
         yield client
@@ -157,6 +159,7 @@ class _Builder:
         rows: RowStore,
         services: trio.Nursery,
         options: Options,
+        clock: Clock,
     ) -> None:
         self._options = options
         self._home = home
@@ -165,7 +168,7 @@ class _Builder:
         self._network = network
         self._rows = rows
         self._services = services
-        self._clock = Clock()
+        self._clock = clock
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
@@ -189,7 +192,6 @@ class _Builder:
         parts = self._make_parts()
         for run in (self._syncer.run, self._greeter().run, parts.traffic.run, connector.run):
             await self._services.start(run)
-        await parts.library.register()
         await self._services.start(self._neighbours.run)
         lent = options.contribute or self._lent_before()
         if lent is not None:

@@ -106,16 +106,6 @@ class Library:
         self._writing = trio.Lock()
         rows.watch(self._rows_changed)
 
-    async def register(self) -> None:
-        """Write the person's row and root folder where they are missing or say something else."""
-        person = await self._queries.person(self._user.public)
-        if person is None or person.nickname != self._nickname:
-            body = UserBody(nickname=self._nickname)
-            await self._rows.write(Table.USER, b"", body, signer=self._user)
-        if await self._queries.folder(self._user.public, ROOT_ID) is None:
-            root = FolderEntry(id=ROOT_ID, parent=None, name="", key=self._folder_key(ROOT_ID))
-            await self._rows.write(Table.FOLDER, ROOT_ID, seal_folder(root), signer=self._user)
-
     # Reading
 
     async def entries(self, path: str) -> tuple[Entry, ...]:
@@ -189,10 +179,8 @@ class Library:
         """
         parts = await self._own_parts(path)
         async with self._writing:
+            folder = await self._register()
             tree = await self._tree(self._user.public)
-            folder = tree.root
-            if folder is None:
-                raise BadInput("this person is not registered yet", code="no-such-path")
             for depth, name in enumerate(parts):
                 inner = tree.folder(parts[: depth + 1])
                 folder = inner or await self._make_one(folder, name)
@@ -220,6 +208,20 @@ class Library:
         """Write a new placement row of the person's own for a stored file."""
         body = PlacementBody(manifest=manifest, holders=holders)
         await self._rows.write(Table.PLACEMENT, cid, body, signer=self._user)
+
+    async def _register(self) -> FolderEntry:
+        """Write the person's own row and root folder where they are missing or say something else.
+
+        Done at the first publishing: who only reads, or only lends space, is not listed.
+        """
+        person = await self._queries.person(self._user.public)
+        if person is None or person.nickname != self._nickname:
+            body = UserBody(nickname=self._nickname)
+            await self._rows.write(Table.USER, b"", body, signer=self._user)
+        root = FolderEntry(id=ROOT_ID, parent=None, name="", key=self._folder_key(ROOT_ID))
+        if await self._queries.folder(self._user.public, ROOT_ID) is None:
+            await self._rows.write(Table.FOLDER, ROOT_ID, seal_folder(root), signer=self._user)
+        return root
 
     # The tree in memory
 
@@ -267,13 +269,20 @@ class Library:
 
     async def _names(self) -> dict[str, Person]:
         """Return everybody by the name shown: the nickname, told apart where two have the same."""
-        people = await self._queries.people()
+        people = await self._people_rows()
         count = Counter(person.nickname.casefold() for person in people)
         names = {}
         for person in people:
             shared = count[person.nickname.casefold()] > 1 and person.owner != self._user.public
             names[_told_apart(person) if shared else person.nickname] = person
         return names
+
+    async def _people_rows(self) -> list[Person]:
+        """Return everybody, and the person even before the first publishing."""
+        people = list(await self._queries.people())
+        if all(person.owner != self._user.public for person in people):
+            people.append(Person(owner=self._user.public, nickname=self._nickname, period=0))
+        return people
 
     async def _own_name(self) -> str:
         for name, person in (await self._names()).items():
@@ -306,6 +315,8 @@ class Library:
             owner, inner, name = person.owner, parts[2:], parts[1]
         tree = await self._tree(owner)
         folder = tree.folder(inner)
+        if folder is None and not inner and owner == self._user.public:
+            folder = FolderEntry(id=ROOT_ID, parent=None, name="", key=self._folder_key(ROOT_ID))
         if folder is None:
             return None
         path = join_path((PUBLIC, name, *inner))
@@ -316,7 +327,7 @@ class Library:
             raise BadInput(f"there is no publisher {name}; there is {PUBLIC}", code="no-such-path")
 
     async def _public(self) -> Entry:
-        people = await self._queries.people()
+        people = await self._people_rows()
         return Entry(kind=EntryKind.PUBLISHER, path=PUBLIC, name=PUBLIC, items=len(people))
 
     async def _people(self) -> tuple[Entry, ...]:
