@@ -20,7 +20,7 @@ from bitcloud_net.core.sealing import (
     seal_segment_into,
     segment_hash,
 )
-from bitcloud_net.core.xchacha import Buffer
+from bitcloud_net.core.xchacha import NONCE_BYTES, Buffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,27 @@ class CodedSegment:
     blocks: tuple[memoryview, ...]
     block_roots: tuple[bytes, ...]
     segment_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRoots:
+    """What the manifest needs of one segment: 32 bytes of hash, and 32 for each of the n shares.
+
+    ``nonce`` derives from the plain bytes, so at a resume it tells whether they are still the same.
+    """
+
+    nonce: bytes
+    segment_hash: bytes
+    block_roots: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, coded: CodedSegment) -> SegmentRoots:
+        """Return the roots of a segment that was just coded; sealed bytes begin with the nonce."""
+        return cls(
+            nonce=bytes(coded.blocks[0][:NONCE_BYTES]),
+            segment_hash=coded.segment_hash,
+            block_roots=tuple(coded.block_roots),
+        )
 
 
 def seal_and_code(

@@ -8,6 +8,7 @@ any caller hear of it. A share that fails takes no other with it.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bitcloud_net.storage.share_file import StoredShare
 from bitcloud_net.storage.share_index import IndexedShare, ShareIndex
 from bitcloud_net.storage.share_part import WrittenShare
 from bitcloud_net.storage.store_layout import StoreLayout
+from bitcloud_net.storage.worker import Worker
 
 MAX_GROUP = 64
 """Shares in one trip; more only makes the first of them wait longer."""
@@ -90,14 +92,14 @@ class GroupCommit:
         disk: Disk,
         layout: StoreLayout,
         index: ShareIndex,
-        limiter: trio.CapacityLimiter,
+        work: Worker,
         after_trip: Callable[[], None],
     ) -> None:
         """``after_trip`` is called in the worker thread at the end of each trip."""
         self._disk = disk
         self._layout = layout
         self._index = index
-        self._limiter = limiter
+        self._work = work
         self._after_trip = after_trip
         self._send, self._receive = trio.open_memory_channel[CommitJob](MAX_WAITING)
 
@@ -121,7 +123,7 @@ class GroupCommit:
         try:
             async for first in self._receive:
                 jobs = [first, *self._more()]
-                await trio.to_thread.run_sync(self._commit, jobs, limiter=self._limiter)
+                await self._work(functools.partial(self._commit, jobs))
                 for job in jobs:
                     job.end()
         finally:

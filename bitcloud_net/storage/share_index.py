@@ -15,11 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from bitcloud_net.core.errors import LocalFault
+from bitcloud_net.storage.sqlite_file import (
+    connect,
+    is_whole,
+    make_schema,
+    marks,
+    remove,
+    transaction,
+)
 from bitcloud_net.storage.store_layout import ShareName, UploadName
 
 _APPLICATION_ID = 0x42435349  # "BCSI"
 _VERSION = 1
-_BUSY_MS = 5000
 _SCHEMA = """
 CREATE TABLE share (
   cid BLOB NOT NULL,
@@ -57,11 +64,14 @@ class ShareIndex:
     def __init__(self, path: Path) -> None:
         """Open the index at ``path``; a missing, damaged or foreign one is made anew, empty."""
         with _faults():
-            if not _is_sound(path):
-                _remove(path)
-            self._writer = _connect(path)
-            _make(self._writer)
-            self._reader = _connect(path)
+            sound = _is_sound(path)
+            if not sound:
+                remove(path)
+            # NORMAL may lose the newest lines with the power; the files are the truth.
+            self._writer = connect(path, "NORMAL")
+            if not sound:
+                make_schema(self._writer, _SCHEMA, _APPLICATION_ID, _VERSION)
+            self._reader = connect(path, "NORMAL")
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
 
     def close(self) -> None:
@@ -147,7 +157,7 @@ class ShareIndex:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock, _faults(), _transaction(self._writer):
+        with self._write_lock, _faults(), transaction(self._writer):
             yield self._writer
 
     def _read(self, query: str, *values: object) -> list[Any]:
@@ -161,57 +171,15 @@ class ShareIndex:
         return row[0] if row else None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    database.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-    # NORMAL may lose the newest lines with the power, never the database; the files are the truth.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF"):
-        database.execute(f"PRAGMA {pragma}").fetchall()
-    return database
-
-
-def _make(database: sqlite3.Connection) -> None:
-    if database.execute("PRAGMA user_version").fetchone() == (_VERSION,):
-        return
-    with _transaction(database):
-        for statement in _SCHEMA.split(";"):
-            database.execute(statement)
-        database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {_VERSION}")
-
-
 def _is_sound(path: Path) -> bool:
     """Return whether there is an index that can be used as it is."""
     if not path.exists():
         return False
     try:
-        with contextlib.closing(_connect(path)) as database:
-            marks = [
-                database.execute(f"PRAGMA {mark}").fetchone()[0]
-                for mark in ("application_id", "user_version")
-            ]
-            if marks != [_APPLICATION_ID, _VERSION]:
-                return False
-            answer: list[tuple[str]] = database.execute("PRAGMA quick_check(1)").fetchall()
-            return answer == [("ok",)]
+        with contextlib.closing(connect(path, "NORMAL")) as database:
+            return marks(database) == (_APPLICATION_ID, _VERSION) and is_whole(database)
     except sqlite3.DatabaseError:
         return False
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
 
 
 @contextlib.contextmanager

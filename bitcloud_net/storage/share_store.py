@@ -22,8 +22,6 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import trio
-
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import BadInput, LocalFault, Refused
 from bitcloud_net.core.manifest import Manifest, content_id, parse_manifest
@@ -50,6 +48,7 @@ from bitcloud_net.storage.store_recovery import (
     recover,
 )
 from bitcloud_net.storage.uploads import Upload, Uploads, reserved_bytes
+from bitcloud_net.storage.worker import Worker, worker_threads
 from bitcloud_net.tasks import open_tasks
 
 MAX_READ_BLOCKS = 64
@@ -69,26 +68,26 @@ async def open_share_store(
     disk_reserve_bytes: int | None = None,
     disk: Disk = REAL_DISK,
     clock: Clock | None = None,
+    work: Worker | None = None,
 ) -> AsyncIterator[ShareStore]:
     """Open the store in ``directory`` (made if missing), and put right what a crash left.
 
     ``capacity_bytes`` is what the owner lends; ``disk_reserve_bytes`` stays free on the disk
-    whatever is lent (default ``space.disk_reserve``). On leaving, what was handed in is made
-    durable.
+    whatever is lent (default ``space.disk_reserve``). ``work`` runs what blocks (default: threads).
+    On leaving, what was handed in is made durable.
 
     Raises:
         LocalFault: ``store-in-use``, ``store-too-new``, ``store-damaged``, ``index-failed``, or the
             disk's own codes.
     """
     layout, now_s = StoreLayout(directory), (clock or Clock()).now_s
-    limiter = trio.CapacityLimiter(DISK_THREADS)
+    work = work or worker_threads(DISK_THREADS)
     with ExitStack() as stack:
-        opening = functools.partial(_open, stack, disk, layout, now_s())
-        index, found = await trio.to_thread.run_sync(opening, limiter=limiter)
+        index, found = await work(functools.partial(_open, stack, disk, layout, now_s()))
         if disk_reserve_bytes is None:
             disk_reserve_bytes = disk_reserve(disk.total_bytes(directory))
         space = Space(capacity_bytes=capacity_bytes, disk_reserve_bytes=disk_reserve_bytes)
-        store = ShareStore(disk, layout, index, space, limiter)
+        store = ShareStore(disk, layout, index, space, work)
         store._adopt(found)
         stack.callback(store._close)
         async with open_tasks() as nursery:
@@ -129,14 +128,14 @@ class ShareStore:
         layout: StoreLayout,
         index: ShareIndex,
         space: Space,
-        limiter: trio.CapacityLimiter,
+        work: Worker,
     ) -> None:
         self._disk = disk
         self._layout = layout
         self._index = index
         self._space = space
-        self._limiter = limiter
-        self._commits = GroupCommit(disk, layout, index, limiter, self._measure)
+        self._work = work
+        self._commits = GroupCommit(disk, layout, index, work, self._measure)
         self._uploads = Uploads(disk, layout, space, self._in_thread)
         self._open_shares = OpenShares(self._open_share)
         self._numbers = itertools.count()
@@ -341,7 +340,7 @@ class ShareStore:
             with disk_faults(doing):
                 return function()
 
-        return await trio.to_thread.run_sync(work, limiter=self._limiter)
+        return await self._work(work)
 
     def _measure(self) -> None:
         self._space.disk_free_bytes = self._disk.free_bytes(self._layout.directory)

@@ -38,9 +38,9 @@ from bitcloud_net.core.manifest import (
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.sealing import FileKeys, segment_nonce
 from bitcloud_net.core.segment import CodedSegment, seal_and_code
+from bitcloud_net.core.segment import SegmentRoots as SegmentRoots
 from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.units import INLINE_BYTES, SEGMENT_BYTES
-from bitcloud_net.core.xchacha import NONCE_BYTES
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.lane import CodedBlock, Lane, Taker, check_receipt
 from bitcloud_net.transfer.window import in_order
@@ -69,27 +69,6 @@ class SmallTaker(Taker, Protocol):
     """A storage node that also takes whole small shares."""
 
     async def put_share(self, share: wire.PutShare) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentRoots:
-    """What the manifest needs of one segment: 32 bytes of hash, and 32 for each of the n shares.
-
-    ``nonce`` derives from the plain bytes, so at a resume it tells whether they are still the same.
-    """
-
-    nonce: bytes
-    segment_hash: bytes
-    block_roots: tuple[bytes, ...]
-
-    @classmethod
-    def of(cls, coded: CodedSegment) -> SegmentRoots:
-        """Return the roots of a segment that was just coded; sealed bytes begin with the nonce."""
-        return cls(
-            nonce=bytes(coded.blocks[0][:NONCE_BYTES]),
-            segment_hash=coded.segment_hash,
-            block_roots=tuple(coded.block_roots),
-        )
 
 
 class Journal(Protocol):
