@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import secrets
 from argparse import Namespace
+from pathlib import Path
 
 import trio
 
@@ -11,16 +14,30 @@ from bitcloud_net.cli import text
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.session import home_of
 from bitcloud_net.services import test_grid
+from bitcloud_net.services.home import create_home, exists
+from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.testgrid.supervisor import run_supervisor
 
 
 def testgrid(arguments: Namespace, out: Output) -> None:
     """Run a test grid, or act on the one that runs."""
     if arguments.action == "run":
-        run_supervisor(home_of(arguments), arguments.nodes)
+        home = home_of(arguments)
+        if not exists(home):
+            trio.run(_make_person, home)
+        run_supervisor(home, arguments.nodes)
     else:
         grid = trio.run(_act, arguments)
         out.answer({"running": grid.running, "nodes": grid.nodes}, _lines(grid))
+
+
+async def _make_person(home: Path) -> None:
+    """Make the person of the home, so that every other verb works with it at once.
+
+    Locked by file rights alone: nothing on a test grid is worth a passphrase.
+    """
+    network = f"test-{secrets.token_hex(4)}"
+    await create_home(home, name=getpass.getuser(), lock=OpenLock(), network=network)
 
 
 async def _act(arguments: Namespace) -> TestGrid:
