@@ -39,6 +39,7 @@ class YamuxStream(IMuxedStream):
         self.muxed_conn = muxer
         self._session = muxer.session
         self._stream = stream
+        self._aborted = False
         self._readers = trio.lowlevel.ParkingLot()
         self._writers = trio.lowlevel.ParkingLot()
         stream.handle = self
@@ -93,7 +94,7 @@ class YamuxStream(IMuxedStream):
         while not stream.readable_bytes:
             if stream.at_end:
                 return b""
-            if stream.state is StreamState.RESET:
+            if self._aborted or stream.state is StreamState.RESET:
                 raise Unavailable("the stream was reset", code="stream-closed")
             await self._readers.park()
         data = self._session.take(stream, max_bytes, trio.current_time())
@@ -111,9 +112,11 @@ class YamuxStream(IMuxedStream):
 
     def abort(self) -> None:
         """See ``MuxerStream.abort``."""
-        self._session.reset(self._stream)
+        self._aborted = True
+        self._session.abandon(self._stream, trio.current_time())
         self.muxed_conn.work()
-        self.wake()
+        self._readers.unpark_all()
+        self._writers.unpark_all()
 
     # For libp2p's own protocols: IMuxedStream
 

@@ -9,9 +9,8 @@
     session.pop_changed()           → streams     whose waiting tasks should look again
 
 Payload is not in the events: it waits in its stream until somebody takes it, and the window keeps
-it from growing. A peer that breaks the protocol makes ``receive`` raise ``Malformed``; then nothing
-is left to do but to send what ``data_to_send`` still has (the GO_AWAY) and to close.
-"""
+it from growing. A peer that breaks the protocol makes ``receive`` raise ``Malformed``; then
+nothing is left to do but to send what ``data_to_send`` still has (the GO_AWAY) and to close."""
 
 from __future__ import annotations
 
@@ -137,6 +136,8 @@ class YamuxSession:
             return
         if header.flags & RST:
             self._finish(stream, StreamEvent.RESET)
+        if header.length and stream.abandoned:
+            self.reset(stream)
         if header.length and stream.state is not StreamState.RESET:
             if stream.state not in MAY_RECEIVE:
                 raise Malformed(f"payload after the end of stream {stream.id}")
@@ -255,6 +256,19 @@ class YamuxSession:
         self._finish(stream, StreamEvent.RESET)
         stream.forget()
 
+    def abandon(self, stream: MuxStream, now: float) -> None:
+        """Reset a stream, but gently where our end was sent already: nobody reads here any more,
+        and the reset follows if the peer sends more, or has not ended its side by ``expire``.
+
+        An immediate one would overtake our own end in libraries that look at the reset first.
+        """
+        if stream.state is StreamState.WE_ENDED:
+            stream.forget()
+            stream.abandoned = True
+            stream.ended_at = now
+        else:
+            self.reset(stream)
+
     def take(self, stream: MuxStream, max_bytes: int, now: float) -> bytes:
         """Return what has come, at most ``max_bytes``, and let the peer send as much again."""
         data = stream.pop(max_bytes)
@@ -293,8 +307,7 @@ class YamuxSession:
         return streams
 
     def expire(self, *, ended_before: float) -> None:
-        """Reset the streams that we ended and left before that time, and that the peer never
-        ended."""
+        """Reset what we ended and left before that time, and the peer never ended."""
         for stream in list(self._streams.values()):
             if 0 < stream.ended_at < ended_before:
                 self.reset(stream)

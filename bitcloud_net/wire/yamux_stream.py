@@ -75,6 +75,7 @@ class MuxStream:
         "_outgoing",
         "_received",
         "_received_bytes",
+        "abandoned",
         "ended_at",
         "ending",
         "handle",
@@ -99,6 +100,7 @@ class MuxStream:
         self.queued_bytes = 0
         self.ending = False
         self.peer_ended = False
+        self.abandoned = False
         self.ended_at = 0.0
         self.scheduled = False
         self.handle: object = None

@@ -182,6 +182,40 @@ def test_a_stream_that_the_peer_never_ends_expires():
     assert ours.state is theirs.state is StreamState.RESET
 
 
+def test_leaving_a_stream_that_we_have_ended_lets_the_peer_end_it_too():
+    pair = Pair()
+    ours, theirs = pair.open()
+    pair.sides[0].queue(ours, b"the answer")
+    pair.sides[0].end(ours)
+    pair.settle()
+    pair.sides[0].abandon(ours, pair.now)
+    pair.settle()
+    assert theirs.state is StreamState.PEER_ENDED  # no reset has overtaken the end
+    pair.sides[1].end(theirs)
+    pair.settle()
+    assert ours.state is theirs.state is StreamState.ENDED
+
+
+def test_leaving_a_stream_resets_it_when_the_peer_goes_on_sending():
+    pair = Pair()
+    ours, theirs = pair.open()
+    pair.sides[0].end(ours)
+    pair.settle()
+    pair.sides[0].abandon(ours, pair.now)
+    pair.sides[1].queue(theirs, b"and another thing")
+    pair.settle()
+    assert ours.state is theirs.state is StreamState.RESET
+    assert ours.readable_bytes == 0
+
+
+def test_leaving_an_open_stream_resets_it():
+    pair = Pair()
+    ours, theirs = pair.open()
+    pair.sides[0].abandon(ours, pair.now)
+    pair.settle()
+    assert ours.state is theirs.state is StreamState.RESET
+
+
 # --- windows ---
 
 

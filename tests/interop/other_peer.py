@@ -1,4 +1,4 @@
-"""Runs ``peer.mjs`` under Node; what it needs is installed into ``node_modules``, untracked."""
+"""Runs another libp2p in a process of its own: js-libp2p under Node, or py-libp2p as it comes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,7 +28,7 @@ def missing(what: str) -> None:
 
 
 def install() -> None:
-    """Install the locked packages, unless that was done since the lock changed."""
+    """Install the locked packages (into ``node_modules``, untracked), unless that was done."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing("Node.js (20 or newer, with npm) is not installed")
     done = HERE / "node_modules" / ".package-lock.json"
@@ -43,8 +44,8 @@ def install() -> None:
     done.touch()
 
 
-class JsPeer:
-    """A running js-libp2p peer."""
+class OtherPeer:
+    """A running peer of another implementation."""
 
     def __init__(self, process: trio.Process) -> None:
         self._process = process
@@ -64,7 +65,7 @@ class JsPeer:
         assert self._process.stdout is not None
         while b"\n" not in self._received:
             data = await self._process.stdout.receive_some()
-            assert data, "the js peer has ended"
+            assert data, "the other peer has ended"
             self._received += data
         line, _, rest = self._received.partition(b"\n")
         self._received = bytearray(rest)
@@ -72,11 +73,12 @@ class JsPeer:
 
 
 @asynccontextmanager
-async def open_js_peer() -> AsyncIterator[JsPeer]:
-    command = ["node", str(HERE / "peer.mjs")]
+async def open_other_peer(kind: str) -> AsyncIterator[OtherPeer]:
+    """Run a peer, ``js`` or ``py``, for as long as the block lasts."""
+    programs = {"js": ["node", "peer.mjs"], "py": [sys.executable, "stock_peer.py"]}
+    run = partial(trio.run_process, programs[kind], cwd=HERE, stdin=PIPE, stdout=PIPE, check=False)
     async with trio.open_nursery() as nursery:
-        run = partial(trio.run_process, command, stdin=PIPE, stdout=PIPE, check=False)
-        peer = JsPeer(await nursery.start(run))
+        peer = OtherPeer(await nursery.start(run))
         peer.address = await peer.line()
         yield peer
         nursery.cancel_scope.cancel()
