@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.keys import NodeId
@@ -52,6 +53,25 @@ def is_private(transport: str) -> bool:
     if kind not in ("ip4", "ip6"):
         return host == "localhost" or host.endswith((".local", ".localhost", ".internal"))
     return not ipaddress.ip_address(host).is_global
+
+
+def usable_transports(
+    addresses: Iterable[str], peer: NodeId, *, lan: bool, most: int
+) -> tuple[str, ...]:
+    """Return where ``peer`` may be dialled, out of what somebody said of it.
+
+    Left out is what is no address, or another node's, or beyond ``most``; and, unless ``lan``,
+    every private address: a stranger must not send us to machines of our own network.
+    """
+    usable = []
+    for address in addresses:
+        try:
+            transport, named = split_address(address)
+        except BadInput:
+            continue
+        if named == peer and (lan or not is_private(transport)):
+            usable.append(transport)
+    return tuple(usable[:most])
 
 
 def expand_wildcard(transport: str) -> list[str]:

@@ -18,7 +18,12 @@ from multiaddr import Multiaddr
 
 from bitcloud_net.core.errors import BadInput, PeerFault, Unavailable
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.net.address import expand_wildcard, full_address, is_private, split_address
+from bitcloud_net.net.address import (
+    expand_wildcard,
+    full_address,
+    split_address,
+    usable_transports,
+)
 from bitcloud_net.net.libp2p_stream import Libp2pStream, MuxerStream, NoAnswer
 from bitcloud_net.net.libp2p_swarm import Gate, QuietHost, TidySwarm
 from bitcloud_net.net.limits import Pace
@@ -105,8 +110,8 @@ class Libp2pNetwork(INotifee):
     def learn(self, peer: NodeId, addresses: tuple[str, ...]) -> None:
         """See ``Network.learn``. Addresses that we would not dial are left out."""
         limits = self._gate.limits
-        usable = [a for a in map(self._usable, addresses, [peer] * len(addresses)) if a]
-        self._known[peer] = tuple(usable[: limits.max_addresses_per_peer])
+        most = limits.max_addresses_per_peer
+        self._known[peer] = usable_transports(addresses, peer, lan=limits.lan, most=most)
         self._known.move_to_end(peer)
         if len(self._known) > limits.max_known_peers:
             self._known.popitem(last=False)
@@ -162,15 +167,6 @@ class Libp2pNetwork(INotifee):
         self.ban(peer, seconds=BAN_AFTER_FAULT_S)
 
     # Outbound
-
-    def _usable(self, address: str, peer: NodeId) -> str | None:
-        try:
-            transport, named = split_address(address)
-        except BadInput:
-            return None
-        if named != peer or (is_private(transport) and not self._gate.limits.lan):
-            return None
-        return transport
 
     def _live_connection(self, peer: NodeId) -> SwarmConn | None:
         for connection in reversed(self._swarm.get_connections(_libp2p_id(peer))):

@@ -16,7 +16,7 @@ import trio
 
 from bitcloud_net.core.errors import BadInput, PeerFault, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.net.address import full_address, split_address
+from bitcloud_net.net.address import full_address, split_address, usable_transports
 from bitcloud_net.net.limits import NetLimits
 from bitcloud_net.net.memory_link import Link
 from bitcloud_net.net.memory_stream import MemoryStream
@@ -175,7 +175,8 @@ class MemoryNetwork:
 
     def learn(self, peer: NodeId, addresses: tuple[str, ...]) -> None:
         """See ``Network.learn``."""
-        self._known[peer] = tuple(_usable(addresses, peer))
+        most = self._limits.max_addresses_per_peer
+        self._known[peer] = usable_transports(addresses, peer, lan=self._limits.lan, most=most)
 
     def watch(self, on_change: Callable[[PeerChange], None]) -> None:
         """See ``Network.watch``."""
@@ -302,13 +303,3 @@ class MemoryNetwork:
 
 
 _POLL_S = 0.5  # of virtual time, while packets do not pass
-
-
-def _usable(addresses: Iterable[str], peer: NodeId) -> Iterable[str]:
-    for address in addresses:
-        try:
-            transport, named = split_address(address)
-        except BadInput:
-            continue
-        if named == peer:
-            yield transport

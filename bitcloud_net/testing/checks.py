@@ -359,6 +359,29 @@ async def check_a_fault_in_a_handler_ends_the_connection(lab: NetworkLab) -> Non
         await _fails(_echoes_once, anna, bert)
 
 
+async def check_a_bug_in_a_handler_ends_the_network(lab: NetworkLab) -> None:
+    """What is nobody's fault but ours comes out of the block, as itself."""
+
+    class BugError(Exception):
+        pass
+
+    async def stumble(stream: Stream) -> None:
+        await stream.receive()
+        raise BugError
+
+    async with lab.open(_ANNA) as anna:
+        try:
+            async with lab.open(_BERT) as bert:
+                bert.serve(_OTHER, stumble)
+                anna.learn(bert.node_id, bert.addresses)
+                stream = await anna.open_stream(bert.node_id, _OTHER)
+                await stream.send(b"x")
+                await trio.sleep(5)
+                raise AssertionError("the network went on")
+        except BugError:
+            return
+
+
 async def check_learn(lab: NetworkLab) -> None:
     """The newest addresses count; useless ones are passed over."""
     async with _pair(lab) as (anna, bert):
@@ -391,6 +414,7 @@ NETWORK_CHECKS: tuple[NetworkCheck, ...] = (
     check_simultaneous_dials,
     check_ban,
     check_a_fault_in_a_handler_ends_the_connection,
+    check_a_bug_in_a_handler_ends_the_network,
     check_learn,
 )
 """Every check of ``Network``; each may run in virtual time."""
