@@ -13,12 +13,12 @@ import errno
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from bitcloud_net.core.errors import LocalFault
+from bitcloud_net.storage.positioned import read_all_at, write_all_at
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -98,28 +98,18 @@ class Disk(Protocol):
 class RealFile:
     """A file descriptor. Owned by whoever opened it."""
 
-    __slots__ = ("_fd", "_position")
+    __slots__ = ("_fd",)
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._position = threading.Lock() if sys.platform == "win32" else None
 
     def read_at(self, offset: int, size: int) -> bytes:
         """See ``OpenFile``."""
-        data = self._read_once(offset, size)
-        if len(data) in (0, size):
-            return data
-        parts = [data]
-        while data and (missing := size - sum(map(len, parts))):
-            data = self._read_once(offset + size - missing, missing)
-            parts.append(data)
-        return b"".join(parts)
+        return read_all_at(self._fd, offset, size)
 
     def write_at(self, offset: int, data: Data) -> None:
         """See ``OpenFile``."""
-        written = self._write_once(offset, data)
-        while written < len(data):
-            written += self._write_once(offset + written, memoryview(data)[written:])
+        write_all_at(self._fd, offset, data)
 
     def truncate(self, size: int) -> None:
         """See ``OpenFile``."""
@@ -138,20 +128,6 @@ class RealFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-    def _read_once(self, offset: int, size: int) -> bytes:
-        if self._position is None:
-            return os.pread(self._fd, size, offset)
-        with self._position:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.read(self._fd, size)
-
-    def _write_once(self, offset: int, data: Data) -> int:
-        if self._position is None:
-            return os.pwrite(self._fd, data, offset)
-        with self._position:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.write(self._fd, data)
 
 
 class RealDisk:
@@ -182,13 +158,12 @@ class RealDisk:
 
     def sync_directory(self, path: Path) -> None:
         """See ``Disk``. Windows keeps names in its journal and has no such call."""
-        if sys.platform == "win32":
-            return
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        if sys.platform != "win32":
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def names(self, path: Path) -> list[str]:
         """See ``Disk``."""

@@ -19,6 +19,7 @@ import trio
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.units import KIB
+from bitcloud_net.storage.positioned import read_all_at
 
 READ_AT_ONCE_BYTES = 128 * KIB
 """Files up to this size are read while they are opened: one trip to the disk instead of three."""
@@ -163,28 +164,13 @@ def _open(planned: PlannedFile) -> tuple[int, bytes | None]:
 
 def _read_exactly(planned: PlannedFile, fd: int, offset: int, length: int) -> bytes:
     try:
-        parts, missing = [], length
-        while missing and (data := _read_at(fd, offset + length - missing, missing)):
-            parts.append(data)
-            missing -= len(data)
+        data = read_all_at(fd, offset, length)
         same = FileIdentity.of(os.fstat(fd)) == planned.identity
     except OSError as error:
         raise unusable(planned.path, error) from error
-    if missing or not same:
+    if len(data) != length or not same:
         raise _changed(planned.path)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-if hasattr(os, "pread"):
-
-    def _read_at(fd: int, offset: int, size: int) -> bytes:
-        return os.pread(fd, size, offset)
-
-else:
-
-    def _read_at(fd: int, offset: int, size: int) -> bytes:
-        os.lseek(fd, offset, os.SEEK_SET)
-        return os.read(fd, size)
+    return data
 
 
 def _changed(path: Path) -> BadInput:

@@ -245,9 +245,9 @@ def make_folders(parent: Path, names: Sequence[str]) -> Path:
 
 
 def _open_folder(folder: Path) -> int | None:
-    if not _HAS_FOLDER_FD:
-        return None
-    try:
-        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise unusable(folder, error) from error
+    if sys.platform != "win32" and _HAS_FOLDER_FD:
+        try:
+            return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise unusable(folder, error) from error
+    return None
