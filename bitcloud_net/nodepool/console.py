@@ -42,64 +42,14 @@ MAX_STATEMENT_BYTES: Final = 64 * KIB
 MAX_CELL_BYTES: Final = MIB
 
 _CHECK_EVERY_STEPS: Final = 10_000
-_OPEN_FUNCTIONS: Final = frozenset(
-    [
-        "abs",
-        "avg",
-        "blake3",
-        "coalesce",
-        "count",
-        "date",
-        "datetime",
-        "dense_rank",
-        "first_value",
-        "format",
-        "glob",
-        "group_concat",
-        "hex",
-        "ifnull",
-        "iif",
-        "instr",
-        "json",
-        "json_array_length",
-        "json_extract",
-        "json_valid",
-        "julianday",
-        "lag",
-        "last_value",
-        "lead",
-        "length",
-        "like",
-        "lower",
-        "ltrim",
-        "max",
-        "min",
-        "now_period",
-        "ntile",
-        "nullif",
-        "printf",
-        "quote",
-        "rank",
-        "replace",
-        "role_of",
-        "round",
-        "row_number",
-        "rtrim",
-        "sign",
-        "strftime",
-        "substr",
-        "substring",
-        "sum",
-        "time",
-        "total",
-        "trim",
-        "typeof",
-        "unicode",
-        "unixepoch",
-        "upper",
-        "verify_sig",
-    ]
-)
+_FUNCTION_NAMES: Final = """
+    abs avg blake3 coalesce count date datetime dense_rank first_value format glob group_concat hex
+    ifnull iif instr json json_array_length json_extract json_valid julianday lag last_value lead
+    length like lower ltrim max min now_period ntile nullif printf quote rank replace role_of round
+    row_number rtrim sign strftime substr substring sum time total trim typeof unicode unixepoch
+    upper verify_sig
+"""
+_FUNCTIONS: Final = frozenset(_FUNCTION_NAMES.split())
 _ACTIONS: Final = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -283,7 +233,7 @@ def _explained() -> Iterator[None]:
 def _authorise(action: int, first: str | None, second: str | None, *_: object) -> int:
     if action in _ACTIONS:
         return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and second in _OPEN_FUNCTIONS:
+    if action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS:
         return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_DENY
 

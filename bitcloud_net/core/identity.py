@@ -1,0 +1,123 @@
+"""Mined identities: a key becomes a node's, gateway's or publisher's by a memory-hard search.
+
+::
+
+    salt  = first 16 bytes of the beacon of a day
+    proof = nonce such that Argon2id("bitcloud-id/1" || role || public key || nonce, salt,
+            1 pass, 1 lane, the network's memory) begins with the network's number of zero bits
+
+The day's beacon in the salt makes sure that nobody mines in advance. One check costs as much as one
+try, so most are checked lazily; a proof that does not hold convicts whoever signed it into a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nacl.exceptions
+import nacl.pwhash.argon2id
+from blake3 import blake3
+
+from bitcloud_net.core.errors import BadInput, Malformed
+from bitcloud_net.core.keys import KEY_BYTES
+from bitcloud_net.core.table_rules import DAY_PERIODS, Role
+from bitcloud_net.core.units import KIB
+
+NONCE_BYTES = 8
+SALT_BYTES = 16
+MAX_BITS = 40
+"""A trillion tries; more is a mistake in a setting."""
+MAX_SALT_DAYS = 7
+"""How old the day of the salt may be when the identity registers; slow computers need some days."""
+SAMPLE_PARTS = 100
+"""One in so many identities of strangers is checked by each node, another hundredth by each."""
+
+_DOMAIN = b"bitcloud-id/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difficulty:
+    """What an identity costs on one network."""
+
+    bits: int  # zero bits asked for: 2^bits tries on average
+    memory_kib: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bits <= MAX_BITS or not 8 <= self.memory_kib <= KIB * KIB:
+            raise BadInput("a difficulty that cannot be", code="bad-difficulty")
+
+    @property
+    def mean_tries(self) -> int:
+        """How many tries an identity costs on average."""
+        return 1 << self.bits
+
+
+PUBLIC_DIFFICULTY = Difficulty(bits=17, memory_kib=64 * KIB)
+"""About two hours on four ordinary cores at 0.17 s for a try."""
+PRIVATE_DIFFICULTY = Difficulty(bits=8, memory_kib=64 * KIB)
+"""A private network: under a minute."""
+TEST_DIFFICULTY = Difficulty(bits=1, memory_kib=64)
+"""Test grids: at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Puzzle:
+    """What is searched for: the identity of ``public`` in ``role`` with the salt of one day."""
+
+    public: bytes
+    role: Role
+    day: int  # whole days since 1970
+    salt: bytes
+    difficulty: Difficulty
+
+    def holds(self, nonce: int) -> bool:
+        """Whether ``nonce`` solves it. Costs one try; holds no lock of the interpreter
+        meanwhile.
+        """
+        data = _DOMAIN + bytes([self.role]) + self.public + nonce.to_bytes(NONCE_BYTES, "big")
+        digest = nacl.pwhash.argon2id.kdf(
+            32, data, self.salt, opslimit=1, memlimit=self.difficulty.memory_kib * KIB
+        )
+        return int.from_bytes(digest, "big") >> (256 - self.difficulty.bits) == 0
+
+
+def puzzle_for(
+    public: bytes, role: Role, day: int, beacon: bytes, difficulty: Difficulty
+) -> Puzzle:
+    """Return the puzzle of a key for a day whose beacon is known.
+
+    Raises:
+        Malformed: ``bad-identity``: a key of a wrong length, or not exactly one role.
+    """
+    if len(public) != KEY_BYTES or len(beacon) < SALT_BYTES:
+        raise Malformed("key or beacon of a wrong length", code="bad-identity")
+    if role not in Role or bin(role).count("1") != 1:
+        raise Malformed("an identity has one role", code="bad-identity")
+    return Puzzle(
+        public=public, role=role, day=day, salt=beacon[:SALT_BYTES], difficulty=difficulty
+    )
+
+
+def check(puzzle: Puzzle, nonce: int, *, registered: int) -> None:
+    """Return when ``nonce`` solves the puzzle and its day is right for a row of period
+    ``registered``. Costs one try.
+
+    Raises:
+        Malformed: ``bad-identity``.
+    """
+    age = day_of(registered) - puzzle.day
+    if not 0 <= age <= MAX_SALT_DAYS:
+        raise Malformed(f"mined for a day {age} days before", code="bad-identity")
+    if not 0 <= nonce < 1 << 8 * NONCE_BYTES or not puzzle.holds(nonce):
+        raise Malformed("the identity was not mined", code="bad-identity")
+
+
+def day_of(period: int) -> int:
+    """Return the day that a period lies in."""
+    return period // DAY_PERIODS
+
+
+def in_sample(checker: bytes, row_id: bytes) -> bool:
+    """Whether ``checker`` is one of the nodes that check this stranger's identity."""
+    digest = blake3(checker + row_id, derive_key_context="bitcloud v1 identity sample").digest()
+    return int.from_bytes(digest[:8], "big") % SAMPLE_PARTS == 0
