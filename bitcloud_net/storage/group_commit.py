@@ -108,11 +108,14 @@ class GroupCommit:
 
         Raises:
             Refused: ``busy``.
+            LocalFault: ``store-closed``.
         """
         try:
             self._send.send_nowait(job)
         except trio.WouldBlock:
             raise Refused("This node's disk has too much to write.", code="busy") from None
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            raise _closed() from None
 
     def close(self) -> None:
         """Take no more jobs; ``run`` returns when those handed in are durable."""
@@ -128,7 +131,7 @@ class GroupCommit:
                     job.end()
         finally:
             for job in self._more():
-                job.end(LocalFault("The share store was closed.", code="store-closed"))
+                job.end(_closed())
 
     def _more(self) -> Iterator[CommitJob]:
         with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
@@ -193,3 +196,7 @@ class GroupCommit:
             job.written.discard(self._disk)
         elif job.written and job.written.journal:
             self._disk.unlink(job.written.journal)
+
+
+def _closed() -> LocalFault:
+    return LocalFault("The share store was closed.", code="store-closed")

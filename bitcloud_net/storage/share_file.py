@@ -6,7 +6,9 @@ header, proofs and manifest against the content id in the name; reading hashes e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,10 @@ from bitcloud_net.storage.store_layout import ShareName
 
 _TAIL_BYTES = 64 * KIB
 """Read first when a share is opened: all of a small share, or the trailer of a 700 MiB file."""
+_DAMAGE = frozenset(
+    {errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EBADMSG}
+)
+"""Errors that are about the file; any other may pass without anything done to it."""
 _ENTRY_BYTES = 4 * (HASH_BYTES + 65)
 """Memory per segment of an open share: two trees of twice as many hashes as bytes objects."""
 
@@ -66,6 +72,19 @@ def damaged(name: ShareName, why: str) -> LocalFault:
         cid=name.cid,
         share_no=name.share_no,
     )
+
+
+@contextmanager
+def _naming_damage(name: ShareName) -> Iterator[None]:
+    """Turn what says that the file is damaged into the fault that names the share."""
+    try:
+        yield
+    except Malformed as error:
+        raise damaged(name, error.message) from error
+    except OSError as error:
+        if error.errno in _DAMAGE:
+            raise damaged(name, error.strerror or "unreadable") from error
+        raise
 
 
 def described_share(share_no: int, data: bytes, manifest: Manifest) -> StoredShare:
@@ -141,24 +160,19 @@ class ShareFile:
     def __init__(self, name: ShareName, file: OpenFile) -> None:
         self.name = name
         self._file = file
-        try:
+        with _naming_damage(name):
             self._load()
-        except OSError as error:
-            raise damaged(name, error.strerror or "unreadable") from error
-        except Malformed as error:
-            raise damaged(name, error.message) from error
 
     @classmethod
     def open(cls, disk: Disk, path: Path, name: ShareName) -> ShareFile:
         """Open the share at ``path`` and check all of it but its blocks.
 
         Raises:
-            LocalFault: ``share-damaged``, also when the file is gone or unreadable.
+            LocalFault: ``share-damaged``, also when the file is gone or the medium failed.
+            OSError: it cannot be said, for example because too many files are open.
         """
-        try:
+        with _naming_damage(name):
             file = disk.open(path)
-        except OSError as error:
-            raise damaged(name, error.strerror or "unreadable") from error
         try:
             return cls(name, file)
         except BaseException:
@@ -168,7 +182,12 @@ class ShareFile:
     @property
     def memory_bytes(self) -> int:
         """About how much memory the open share takes."""
-        return self.header.layout.segment_count * _ENTRY_BYTES + 4 * KIB
+        return self.segment_count * _ENTRY_BYTES + 4 * KIB
+
+    @property
+    def segment_count(self) -> int:
+        """How many segments, and so blocks."""
+        return self._layout.segment_count
 
     @property
     def stored(self) -> StoredShare:
@@ -181,16 +200,14 @@ class ShareFile:
         Raises:
             Refused: ``no-such-segment``.
             LocalFault: ``share-damaged``.
+            OSError: as for ``open``.
         """
-        layout, share_no = self.header.layout, self.name.share_no
+        layout, share_no = self._layout, self.name.share_no
         if not 0 <= segment_no < layout.segment_count:
             raise Refused(f"The share has no segment {segment_no}.", code="no-such-segment")
-        try:
-            data = self._file.read_at(
-                self.header.block_offset(segment_no), layout.block_bytes(segment_no)
-            )
-        except OSError as error:
-            raise damaged(self.name, error.strerror or "unreadable") from error
+        offset = HEADER_BYTES + layout.block_start(segment_no)
+        with _naming_damage(self.name):
+            data = self._file.read_at(offset, layout.block_bytes(segment_no))
         if block_root(self.manifest.salt, share_no, segment_no, data) != self._roots[segment_no]:
             raise damaged(self.name, f"block {segment_no}")
         return StoredBlock(
@@ -218,6 +235,7 @@ class ShareFile:
         header = ShareHeader.parse(head[:HEADER_BYTES])
         self.manifest = coded_manifest(header, trailer.manifest)
         self.header, self.manifest_data, self.file_bytes = header, trailer.manifest, size
+        self._layout = header.layout
         self._roots = trailer.block_roots
         if ShareName(content_id(trailer.manifest), header.share_no) != self.name:
             raise Malformed("the file holds another share than its name says")

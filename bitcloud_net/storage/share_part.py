@@ -146,7 +146,7 @@ class SharePart:
         if len(block) != self._layout.block_bytes(segment_no) or len(segment_hash) != HASH_BYTES:
             raise BadInput("A block or hash of a wrong length.", code="wrong-length")
         root = block_root(self.salt, self.header.share_no, segment_no, block)
-        self._file.write_at(self.header.block_offset(segment_no), block)
+        self._file.write_at(HEADER_BYTES + self._layout.block_start(segment_no), block)
         self._write_record(segment_no, root, segment_hash)
         self.held += 1
         self._unsynced_bytes += len(block)
@@ -208,7 +208,7 @@ class SharePart:
             self.held = index + 1
 
     def _root_on_disk(self, index: int) -> bytes:
-        offset = self.header.block_offset(index)
+        offset = HEADER_BYTES + self._layout.block_start(index)
         block = self._file.read_at(offset, self._layout.block_bytes(index))
         return block_root(self.salt, self.header.share_no, index, block)
 

@@ -311,7 +311,7 @@ class ShareStore:
         """
 
         def count(share: ShareFile) -> tuple[int, int]:
-            return share.header.layout.segment_count, share.file_bytes
+            return share.segment_count, share.file_bytes
 
         self._open_shares.drop(name)  # what is remembered of the file proves nothing
         segments, file_bytes = await self._in_thread(
@@ -355,7 +355,7 @@ class ShareStore:
     async def _commit(self, job: CommitJob) -> StoredShare:
         try:
             self._commits.start_nowait(job)
-        except Refused as error:
+        except (Refused, LocalFault) as error:
             job.end(error)
         return await job.wait()
 

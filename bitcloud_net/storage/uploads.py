@@ -165,15 +165,15 @@ class Uploads:
         promise = self._space.reserve(reserved_bytes(header))
         upload = Upload(name=name, header=header, reservation=promise)
         self._uploads[name] = upload
-        async with upload.lock:
-            path = self._layout.part(name)
-            try:
+        path = self._layout.part(name)
+        try:
+            async with upload.lock:
                 upload.part = await self._in_thread(
                     "Starting a share", lambda: SharePart.create(self._disk, path, header, salt)
                 )
-            except BaseException:
-                self._forget(upload)
-                raise
+        except BaseException:
+            self._forget(upload)
+            raise
         self._used(upload)
 
     @asynccontextmanager

@@ -1,5 +1,6 @@
 """R5: a changed byte anywhere is found on reading and by the scrub, named, and put right."""
 
+import errno
 import random
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def flip(path: Path, dice: random.Random) -> None:
 
 def read_all(disk: FaultyDisk, path: Path, name: ShareName) -> None:
     share = ShareFile.open(disk, path, name)
-    for segment_no in range(share.header.layout.segment_count):
+    for segment_no in range(share.segment_count):
         share.read(segment_no)
 
 
@@ -139,6 +140,25 @@ async def test_the_scrub_finds_everything_and_takes_its_time(
         assert (await scrub(store, bytes_per_s=GIB)).damaged == ()
         for file in files:
             await file.check(store)
+
+
+async def test_trouble_that_passes_is_not_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = make(SMALL)
+    disk = FaultyDisk()
+    async with open_share_store(tmp_path, capacity_bytes=GIB, disk=disk) as store:
+        await file.put(store)
+
+        def too_many(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(disk, "open", too_many)
+            with pytest.raises(LocalFault) as caught:
+                await store.read_block(file.cid, 0, 0)
+        assert caught.value.code == "disk-failed"
+        await file.check(store)
 
 
 async def test_a_disk_that_cannot_be_read_names_the_share(tmp_path: Path) -> None:

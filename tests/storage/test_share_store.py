@@ -322,3 +322,30 @@ async def test_a_cancelled_put_leaves_the_store_in_order(tmp_path: Path) -> None
         assert store.usage().reserved_bytes == 0
         for file in held:
             await file.check(store)
+
+
+async def test_nothing_is_taken_in_after_closing(tmp_path: Path) -> None:
+    async with open_share_store(tmp_path, capacity_bytes=GIB) as store:
+        await make(LARGE).send(store)
+        store._commits.close()
+        for late in (make(SMALL).put(store), make(LARGE).upload(store)):
+            with pytest.raises(LocalFault) as caught:
+                await late
+            assert caught.value.code == "store-closed"
+    async with open_share_store(tmp_path, capacity_bytes=GIB) as store:
+        assert await make(LARGE).send(store) == make(LARGE).segments
+
+
+async def test_a_begin_that_is_cancelled_promises_nothing(tmp_path: Path) -> None:
+    file = make(LARGE)
+    async with open_share_store(tmp_path, capacity_bytes=GIB) as store:
+        for deadline in range(6):
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(store.begin, file.headers[0], file.salt)
+                    for _ in range(deadline):
+                        await trio.lowlevel.checkpoint()
+                    scope.cancel()
+            await store.abandon(file.upload_id, 0)
+            assert store.usage().reserved_bytes == 0
+        await file.upload(store)
