@@ -23,7 +23,13 @@ class ErrorText:
         return f"{self.sentence} {self.advice}".strip()
 
 
+_NEWER = (
+    "This data was written by a newer Bitcloud.",
+    "Install the newer version; nothing was changed.",
+)
+
 _BY_CODE: dict[str, tuple[str, str]] = {
+    # The grid
     "too-few-shares": (
         "Too few shares of this file answer at the moment.",
         "It becomes readable again when more storage nodes are switched on.",
@@ -32,32 +38,80 @@ _BY_CODE: dict[str, tuple[str, str]] = {
         "There are too few storage nodes to keep a file safe.",
         "Switch on more nodes, or contribute this computer.",
     ),
+    "at-risk": (
+        "Everything was handed over, but too few nodes have confirmed it.",
+        "Bitcloud goes on until enough of them have.",
+    ),
     "node-unreachable": ("A storage node does not answer.", "Bitcloud goes on with the others."),
+    "node-gone": ("A storage node went away.", "Bitcloud goes on with the others."),
+    "node-too-slow": ("A storage node is too slow.", "Bitcloud goes on with the others."),
     "deadline-passed": ("The grid took too long to answer.", "Try again in a moment."),
     "no-space": ("The storage nodes have no space left.", "Add nodes or lend more space."),
     "quota-exceeded": ("Your share of the grid's space is used up.", "Remove something first."),
+    "owner-full": ("You have published as many files as the grid allows.", "Remove some first."),
+    "budget": ("You published much in a short time.", "It goes on in some minutes."),
     "not-permitted": ("You are not allowed to do this.", ""),
+    "not-yours": ("This folder belongs to somebody else.", "Publish into your own folder."),
     "busy": ("The node has more to do than it can take.", "Try again in a moment."),
+    # Files on the grid, and links to them
+    "no-such-path": ("This file is not on the grid.", "It may have been removed; press F5."),
     "not-found": ("This file is not on the grid.", "It may have been removed; press F5."),
-    "unknown-path": ("This file is not on the grid.", "It may have been removed; press F5."),
-    "bad-cap": ("This link is not complete or was changed.", "Copy it again, whole."),
-    "bad-checksum": ("This link was damaged on its way.", "Copy it again, whole."),
-    "missing-file": ("The file is no longer where it was.", "Choose it again."),
-    "unreadable-file": ("The file cannot be read.", "Check its permissions."),
+    "file-unknown": (
+        "Nobody who can be reached knows this file.",
+        "Try again when more nodes are on.",
+    ),
+    "file-broken": ("This file was published broken.", "Only its publisher can mend it."),
+    "is-a-folder": ("This is a folder.", "Open a file in it."),
+    "cap-unknown": ("This is not a link of Bitcloud.", "Copy it again, whole."),
+    "cap-damaged": ("This link was damaged on its way.", "Copy it again, whole."),
+    "cap-cannot-read": (
+        "This link can only check the file, not read it.",
+        "Ask for its read link.",
+    ),
+    # Files on this computer
+    "no-such-file": ("The file is no longer where it was.", "Choose it again."),
+    "unreadable": ("The file cannot be read.", "Check its permissions."),
+    "unwritable": ("The folder cannot be written.", "Choose another one."),
     "symlink": ("Links to other files are not published.", "Publish the file itself."),
-    "source-changed": ("The file changed while it was read.", "Publish it again when it is still."),
+    "not-a-file": ("This is not an ordinary file.", "Publish files and folders only."),
+    "file-changed": ("The file changed while it was read.", "Publish it again when it is at rest."),
+    "file-too-large": ("The file is larger than 16 TiB.", "Cut it into parts."),
+    "too-many-files": ("These are too many files at once.", "Publish them folder by folder."),
+    "same-name": ("Two files would get the same name.", "Rename one of them."),
+    "bad-name": ("This name cannot be used.", "Choose another one."),
+    "bad-path": ("This place cannot be used.", "Choose another one."),
+    "not-a-folder": ("Something of that name is in the way.", "Choose another place."),
+    "name-taken": ("There are too many files of this name.", "Choose another folder."),
+    # This computer
     "disk-full": ("The disk of this computer is full.", "Make room, then resume."),
+    "disk-failed": ("The disk of this computer failed.", "Check it, then try again."),
+    "disk-forbidden": ("The disk or folder is not writable for you.", "Check its permissions."),
+    "too-little": ("This is too little space to be useful.", "Lend more."),
+    "store-in-use": ("Another Bitcloud uses this folder already.", "Choose another one."),
+    "store-too-new": _NEWER,
+    "vault-too-new": _NEWER,
+    "settings-too-new": _NEWER,
+    "database-too-new": _NEWER,
     "port-taken": ("Another program uses Bitcloud's port.", "Close it, then try again."),
     "share-damaged": ("A share on this computer is damaged.", "The grid rebuilds it by itself."),
-    "database-too-new": (
-        "This data was written by a newer Bitcloud.",
-        "Install the newer version; nothing was changed.",
+    "vault-damaged": (
+        "The file with your keys is damaged.",
+        "Restore your identity from its recovery words.",
     ),
+    "no-home": (
+        "There is no identity on this computer yet.",
+        "Make one with “bitcloud init”, then try again.",
+    ),
+    "passphrase-needed": ("Your keys are locked with a passphrase.", "Enter it to go on."),
     "wrong-passphrase": ("This is not the passphrase.", "Try again."),
-    "already-running": (
-        "Another Bitcloud uses this home already.",
-        "Close it, or start with another --home.",
-    ),
+    "home-in-use": ("Another Bitcloud runs with this home already.", "Close it, then try again."),
+    "testgrid-did-not-start": ("The test grid did not start.", "Try again."),
+    "node-did-not-start": ("A node of the test grid did not start.", "Try again."),
+    "testgrid-damaged": ("The test grid's files are damaged.", "Remove its folder to begin anew."),
+    "no-test-grid": ("No test grid runs here.", "Start the window with “make run”."),
+    "gateway-stopped": ("The gateway does not run.", "Try again."),
+    "node-closed": ("The node of this window is not running.", "Press “Try again”."),
+    # Nodes that break the rules
     "corrupt-block": (
         "A storage node sent changed bytes.",
         "They were refused, and the file was read from other nodes.",
@@ -65,7 +119,6 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "bad-proof": ("A storage node could not prove its share.", "Another one is asked instead."),
     "bad-signature": ("A signature does not fit.", "What came with it was refused."),
     "flood-limit": ("A node sent more than the rules allow.", "It was cut off."),
-    "node-closed": ("The node of this window is not running.", "Press “Try again”."),
 }
 
 _BY_CLASS: tuple[tuple[type[BitcloudError], str, str], ...] = (

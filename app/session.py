@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,13 +18,14 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.bridge import Bridge, Job
 from app.error_text import explain
-from app.models.listing import Listing, ListingState, parent_path, search
+from app.models.listing import Listing, ListingState, is_inside, parent_path, search
 from bitcloud_net.api import (
     Client,
     Details,
     EntriesChanged,
     Entry,
     EntryKind,
+    Health,
     News,
     Status,
     StatusChanged,
@@ -38,6 +39,9 @@ T = TypeVar("T")
 
 MAX_LISTINGS = 256
 """Folders kept in memory. Beyond it the one not looked at for longest is forgotten."""
+
+MAX_HEALTHS = 4096
+"""Files whose health is remembered; some 100 bytes each."""
 
 MAX_TRANSFERS = 200
 """Transfers kept for the page; the node itself keeps those under way and the last hundred."""
@@ -98,10 +102,12 @@ class Session(QObject):
         self.transfers: OrderedDict[str, Transfer] = OrderedDict()
         self.traffic: deque[Traffic] = deque(maxlen=TRAFFIC_SAMPLES)
         self._listings: OrderedDict[str, Listing] = OrderedDict()
+        self._health: OrderedDict[str, Health] = OrderedDict()
         self._status_job: Job[Status] | None = None
         self._poll = QTimer(self, interval=STATUS_PERIOD_MS)
         self._poll.timeout.connect(self._ask_status)
         self._stale: set[str] = set()
+        self._looked_at: set[str] = set()
         self._refresh_later = QTimer(self, interval=REFRESH_PERIOD_MS, singleShot=True)
         self._refresh_later.timeout.connect(self._refresh_stale)
         bridge.opened.connect(self._on_opened)
@@ -177,6 +183,8 @@ class Session(QObject):
             found = Listing(path=path, state=ListingState.LOADING)
             self._listings[path] = found
             self.refresh(path)
+        elif path in self._stale:
+            self.refresh(path)
         self._listings.move_to_end(path)
         while len(self._listings) > MAX_LISTINGS:
             self._listings.popitem(last=False)
@@ -189,6 +197,7 @@ class Session(QObject):
         """
         if self.state is not NodeState.READY:
             return
+        self._stale.discard(path)
 
         def done(entries: tuple[Entry, ...]) -> None:
             self._set_listing(Listing(path=path, state=ListingState.READY, entries=entries))
@@ -202,7 +211,22 @@ class Session(QObject):
 
         self.call(lambda client: client.entries(path), done=done, failed=failed)
 
+    def keep_health(self, path: str, health: Health) -> None:
+        """Remember what the holders of a file said, and show it wherever the file is listed."""
+        self._health[path] = health
+        self._health.move_to_end(path)
+        while len(self._health) > MAX_HEALTHS:
+            self._health.popitem(last=False)
+        known = self._listings.get(parent_path(path))
+        if known is not None:
+            self._set_listing(known)
+
+    def health_of(self, path: str) -> Health | None:
+        """Return what the holders of a file said last, if they were asked since nodes changed."""
+        return self._health.get(path)
+
     def _set_listing(self, listing: Listing) -> None:
+        listing = listing.with_health(self._health)
         if self._listings.get(listing.path) != listing:
             self._listings[listing.path] = listing
             self.listing_changed.emit(listing.path)
@@ -244,9 +268,14 @@ class Session(QObject):
         done: Callable[[Details], None],
         failed: Callable[[BaseException], None] | None = None,
     ) -> Job[Details]:
-        """Ask all holders of a file."""
+        """Ask all holders of a file; what they say is remembered."""
+
+        def keep(details: Details) -> None:
+            self.keep_health(details.entry.path, details.health)
+            done(details)
+
         return self.call(
-            lambda client: client.details(target), owner=owner, done=done, failed=failed
+            lambda client: client.details(target), owner=owner, done=keep, failed=failed
         )
 
     def pause(self, transfer: str) -> None:
@@ -296,18 +325,20 @@ class Session(QObject):
             self.transfers_changed.emit()
 
     def _on_entries_changed(self, path: str) -> None:
-        self._stale.update(
-            known
-            for known in self._listings
-            if known == path or path.startswith(f"{known}/") or not known
-        )
+        changed = {k for k in self._listings if is_inside(path, k) or is_inside(k, path)}
+        self._stale |= changed
         if not self._refresh_later.isActive():
             self._refresh_later.start()
 
     def _refresh_stale(self) -> None:
-        stale, self._stale = self._stale, set()
-        for path in stale:
+        for path in self._stale & self._looked_at:
             self.refresh(path)
+
+    def look_at(self, paths: Iterable[str]) -> None:
+        """Say which folders are on the screen: these stay fresh, others when they are opened."""
+        self._looked_at = set(paths)
+        if self._stale & self._looked_at:
+            self._refresh_stale()
 
     def _on_status(self, status: Status) -> None:
         self.status = status
@@ -318,7 +349,10 @@ class Session(QObject):
 
     def _on_test_grid(self, grid: TestGrid | None) -> None:
         if grid != self.test_grid:
+            changed = self.test_grid is not None and grid is not None
             self.test_grid = grid
+            if changed:
+                self._health.clear()
             self.test_grid_changed.emit()
 
     def _on_transfers(self, transfers: tuple[Transfer, ...]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from app.preferences import Order
-from bitcloud_net.api import Entry, EntryKind
+from bitcloud_net.api import Entry, EntryKind, Health
 
 MAX_RESULTS = 1000
 """Search stops here: nobody reads more, and the view stays quick."""
@@ -32,6 +32,15 @@ class Listing:
     entries: tuple[Entry, ...] = ()
     error: BaseException | None = None
 
+    def with_health(self, healths: Mapping[str, Health]) -> Listing:
+        """Return the same listing, with what is known about the health of its files filled in."""
+        if not healths or self.path not in {parent_path(path) for path in healths}:
+            return self
+        entries = tuple(
+            replace(entry, health=healths.get(entry.path, entry.health)) for entry in self.entries
+        )
+        return replace(self, entries=entries)
+
     def find(self, path: str) -> Entry | None:
         """Return the entry with this path."""
         return next((entry for entry in self.entries if entry.path == path), None)
@@ -40,6 +49,11 @@ class Listing:
 def parent_path(path: str) -> str:
     """Return the path above; ``""`` is the top."""
     return path.rpartition("/")[0]
+
+
+def is_inside(path: str, outer: str) -> bool:
+    """Whether ``path`` is ``outer`` or lies below it; everything lies below the top, ``""``."""
+    return not outer or path == outer or path.startswith(f"{outer}/")
 
 
 def path_names(path: str) -> list[str]:

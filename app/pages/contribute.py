@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QSlider, QVBoxLayout, QWidget
 
-from app.session import Session
+from app.disk_space import DiskSpace, disk_space
+from app.session import NodeState, Session
 from app.text import count_text, round_size_text, size_text, speed_text
 from app.theme import Theme
 from app.widgets.button import Button
@@ -170,6 +172,8 @@ class ContributePage(QWidget):
         super().__init__()
         self._session = session
         self._folder = default_folder
+        self._disk = DiskSpace()
+        self._measured: Path | None = None
         self._switch = Switch(theme, self.tr("Contribute storage"))
         self._state = Label(role="heading")
         self._space = SpaceCard(theme)
@@ -306,10 +310,28 @@ class ContributePage(QWidget):
         self._state.setText(self.tr("Contributing") if contribution.on else self.tr("Off"))
         if contribution.folder:
             self._folder = Path(contribution.folder)
+        if not contribution.disk_total_bytes:
+            contribution = self._with_disk(contribution)
         self._space.show_space(
             contribution, str(self._folder), editing=self._apply_later.isActive()
         )
         self._show_figures(contribution)
+
+    def _with_disk(self, contribution: Contribution) -> Contribution:
+        """Fill in the disk's figures, which the node does not measure while it keeps nothing."""
+        folder = self._folder
+        if self._measured != folder and self._session.state is NodeState.READY:
+            self._measured = folder
+            self._session.compute(lambda: disk_space(folder), owner=self, done=self._on_disk)
+        return replace(
+            contribution,
+            disk_free_bytes=self._disk.free_bytes,
+            disk_total_bytes=self._disk.total_bytes,
+        )
+
+    def _on_disk(self, found: DiskSpace) -> None:
+        self._disk = found
+        self.refresh()
 
     def _show_figures(self, contribution: Contribution) -> None:
         status = self._session.status

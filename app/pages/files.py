@@ -7,8 +7,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.error_text import explain
+from app.health_watch import HealthWatch
 from app.local_copies import LocalCopies
-from app.models.listing import Listing, ListingState, arranged, parent_path, path_names
+from app.models.listing import Listing, ListingState, arranged, parent_path, path_chain, path_names
 from app.preferences import Preferences, ViewMode
 from app.session import NodeState, Session
 from app.text import count_text, isolated, shown, size_text
@@ -89,6 +90,7 @@ class FilesPage(QWidget):
         self._searched = ""
         self._at_home = False
         self.history = History()
+        self._health = HealthWatch(session, self)
         self.columns = Columns(theme, session)
         self.area = FileArea(theme, preferences, thumbnails.get, copies.find)
         self.details = DetailsPane(theme, session, thumbnails.get)
@@ -99,6 +101,7 @@ class FilesPage(QWidget):
         self._row.addWidget(self.area, 1)
         self._row.addWidget(self.details)
         self._connect(session, thumbnails, copies)
+        session.look_at(path_chain(self.path))
         self.refresh()
 
     def _connect(self, session: Session, thumbnails: Thumbnails, copies: LocalCopies) -> None:
@@ -124,7 +127,7 @@ class FilesPage(QWidget):
         session.listing_changed.connect(self._on_listing)
         session.state_changed.connect(self.refresh)
         session.status_changed.connect(self._go_home_once)
-        session.test_grid_changed.connect(self.details.ask_again)
+        session.test_grid_changed.connect(self._ask_again)
         thumbnails.ready.connect(lambda _path: self._repaint())
 
     # Where we are
@@ -171,6 +174,7 @@ class FilesPage(QWidget):
     def _on_moved(self) -> None:
         for view in self.area.views:
             view.clearSelection()
+        self._session.look_at(path_chain(self.path))
         self.columns.open(self.path)
         self.refresh()
         self.moved.emit()
@@ -190,6 +194,8 @@ class FilesPage(QWidget):
     def _on_listing(self, path: str) -> None:
         if path == self.path or self._searched:
             self.refresh()
+        elif path == parent_path(self.path):
+            self._show_details()
 
     def refresh(self) -> None:
         """Show what is known now."""
@@ -208,10 +214,10 @@ class FilesPage(QWidget):
         elif listing.state is ListingState.READY and nothing:
             self._show_empty()
         else:
-            self.area.show_entries(
-                arranged(listing.entries, self._preferences.order),
-                loading=listing.state is ListingState.LOADING,
-            )
+            entries = arranged(listing.entries, self._preferences.order)
+            loading = listing.state is ListingState.LOADING
+            self.area.show_entries(entries, loading=loading)
+            self._health.watch(entries)
         self._show_details()
 
     def _show_offline(self) -> None:
@@ -275,6 +281,10 @@ class FilesPage(QWidget):
     def _show_details(self) -> None:
         current = self.area.view.current_entry()
         self.details.show_entry(current or self._session.entry(self.path))
+
+    def _ask_again(self) -> None:
+        self.details.ask_again()
+        self._health.watch(self.area.model.entries)
 
     def _repaint(self) -> None:
         self.area.view.viewport().update()

@@ -14,11 +14,11 @@ from app.text import count_text, size_text, tr
 from app.theme import MEDIUM, SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX, SMALL_PX, TEXT_PX
 from app.widgets.button import Button
-from app.widgets.entry_views import health_colour, health_text
+from app.widgets.entry_views import health_colour
 from app.widgets.label import Card, Label
 from app.widgets.node_map import NodeMap
 from app.widgets.paint import draw_line_of_text, fill_rounded
-from bitcloud_net.api import Client, Details, Entry, Promise, TestGrid
+from bitcloud_net.api import Details, Entry, Promise, TestGrid
 
 CHECKED_FILES = 6
 """How many files are asked after each change; asking one costs a message to each of its holders."""
@@ -120,9 +120,12 @@ class FileStates(QWidget):
         health = details.health
         if not health.total:
             return self.tr("readable, it lives in the database")
-        words = health_text(health)
-        return self.tr("{state}, {alive} of {total} shares, needs {needed}").format(
-            state=words, alive=health.alive, total=health.total, needed=health.needed
+        readable = health.alive >= health.needed
+        return self.tr("{state}: {alive} of {total} shares answer, {needed} are needed").format(
+            state=self.tr("readable") if readable else self.tr("not readable"),
+            alive=health.alive,
+            total=health.total,
+            needed=health.needed,
         )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -263,7 +266,8 @@ class TestGridPage(QWidget):
 
     def _show_promise(self) -> None:
         status = self._session.status
-        self._promise.setText(promise_text(status.promise if status else None, self._count()))
+        promise = status.promise if status else None
+        self._promise.setText(promise_text(promise, len(status.nodes) if status else 0))
 
     def _on_slider(self) -> None:
         wanted = self._slider.value()
@@ -294,10 +298,7 @@ class TestGridPage(QWidget):
         self._jobs = [self._ask(entry, done) for entry in files]
 
     def _ask(self, entry: Entry, done: Callable[[Details], None]) -> Job[Details]:
-        async def request(client: Client) -> Details:
-            return await client.details(entry.path)
-
-        return self._session.call(request, owner=self, done=done, failed=lambda _error: None)
+        return self._session.details(entry.path, owner=self, done=done, failed=lambda _error: None)
 
     def _show_answers(self, files: tuple[Entry, ...], answers: dict[str, Details | None]) -> None:
         self._states.show_files([(entry, answers.get(entry.path)) for entry in files])

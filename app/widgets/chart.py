@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPain
 from PySide6.QtWidgets import QWidget
 
 from app.session import Session
-from app.text import speed_text, tr
+from app.text import round_size_text, tr
 from app.theme import Theme, font
 from app.tokens import CAPTION_PX
 from app.widgets.paint import draw_line_of_text
@@ -67,7 +67,7 @@ class TrafficChart(QWidget):
             painter.setPen(QPen(QColor(tokens.line), 1))
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
             place = QRectF(0, y - 8, plot.left() - 10, 16)
-            text = speed_text(top * step // 4) if step else "0"
+            text = f"{round_size_text(top * step // 4)}/s" if step else "0"
             align = Qt.AlignmentFlag.AlignRight
             draw_line_of_text(painter, place, text, font(CAPTION_PX), tokens.caption, align=align)
 

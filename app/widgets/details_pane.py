@@ -213,9 +213,11 @@ class DetailsPane(QFrame):
         super().__init__()
         self._session = session
         self.entry: Entry | None = None
+        self._asked = ""
         self._job: Job[Details] | None = None
         self.setProperty("role", "pane")
         self.setFixedWidth(DETAILS_WIDTH)
+        self._inner = QWidget()
         self._preview = Preview(theme, thumbnail)
         self._name = Label(role="heading", wrap=True)
         self._by = ElidedLabel(role="small")
@@ -237,7 +239,7 @@ class DetailsPane(QFrame):
         theme.changed.connect(self._show_health_again)
 
     def _build(self) -> None:
-        inner = QWidget()
+        inner = self._inner
         column = QVBoxLayout(inner)
         column.setContentsMargins(18, 18, 18, 18)
         column.setSpacing(8)
@@ -288,6 +290,7 @@ class DetailsPane(QFrame):
         self.entry = entry
         if self._job is not None and not same:
             self._job.cancel()
+        self._inner.setVisible(entry is not None)
         if entry is None:
             return
         is_file = entry.kind is EntryKind.FILE
@@ -298,7 +301,8 @@ class DetailsPane(QFrame):
         self._health.setVisible(is_file)
         self._health.show_health(entry.health)
         self._facts.show_facts(self._facts_of(entry))
-        if is_file:
+        if is_file and not (same and self._asked == entry.path):
+            self._asked = entry.path
             self._ask.start()
 
     def _show_actions(self, entry: Entry) -> None:

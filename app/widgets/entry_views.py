@@ -216,6 +216,11 @@ class TileDelegate(EntryDelegate):
         if entry.kind is not EntryKind.FILE:
             draw_line_of_text(painter, box, items_text(entry), used, tokens.second)
             return
+        if entry.health is None:  # its holders were not asked yet: no dot that says nothing
+            age = ago_text(entry.modified_s, now_s())
+            facts = f"{size_text(entry.size_bytes)}  ·  {age}"
+            draw_line_of_text(painter, box, facts, used, tokens.second)
+            return
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(health_brush(entry, tokens))
         painter.drawEllipse(QRectF(box.left(), box.center().y() - 3.5, 7, 7))
@@ -269,12 +274,12 @@ class RowDelegate(EntryDelegate):
             "Kind": kind_text(entry.media_type, entry.name) if is_file else items_text(entry),
             "Size": size_text(entry.size_bytes),
             "Modified": ago_text(entry.modified_s, now_s()),
-            "Health": health_text(entry.health) if is_file else "",
+            "Health": health_text(entry.health) if is_file and entry.health else "",
         }
         right = box.right() - 8
         for title, width in columns_that_fit(box.width()):
             place = QRectF(right - width, box.top(), width - 8, box.height())
-            if title == "Health" and is_file:
+            if title == "Health" and is_file and entry.health:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(health_brush(entry, tokens))
                 painter.drawEllipse(QRectF(place.left(), place.center().y() - 3.5, 7, 7))

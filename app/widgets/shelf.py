@@ -123,11 +123,12 @@ class Shelf(QFrame):
         running = self._session.running_transfers()
         moving = [t for t in running if t.state is TransferState.RUNNING]
         self._transfer = next(iter([*moving, *running]), None)
-        for widget in (self._icon, self._meter, self._facts, self._pause, self._cancel):
+        for widget in (self._icon, self._meter, self._pause, self._cancel):
             widget.setVisible(self._transfer is not None)
         if self._transfer is None:
             self._title.setText(self.tr("No transfers under way"))
             self._title.set_role("small")
+            self._facts.setText("")
         else:
             self._show(self._transfer, len(running) - 1)
         status = self._session.status
