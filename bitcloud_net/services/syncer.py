@@ -191,7 +191,8 @@ class Syncer:
             return
         self._dead.discard(change.peer)
         # Both ends hear of a new connection; the smaller id starts, the other in case it does not.
-        late = self._network.node_id > change.peer
+        # Who knows nothing yet does not wait: its first call waits for its first session.
+        late = self._network.node_id > change.peer and self._ledger.sessions > 0
         nursery.start_soon(self._want_later, change.peer, PULL_S / 2 if late else 0.0)
 
     async def _want_later(self, peer: NodeId, wait_s: float) -> None:
