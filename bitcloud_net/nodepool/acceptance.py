@@ -26,6 +26,9 @@ EARLY_PERIODS = 1
 """A row may carry the next period: clocks differ, and it comes into force within ten minutes."""
 SLACK_PERIODS = 1
 """A row is held one period past its expiry, for partners whose clock is behind."""
+MAX_SHARING_SLOT = 4
+"""Rows that one slot may have. More than one convicts the owner, but all nodes must hold the same
+rows whatever came first, and a person who uses one key on a few computers is not cut off."""
 MAX_POOL_BYTES = 4 * GIB
 """Rows of everybody together; beyond it only own rows are taken."""
 
@@ -175,19 +178,20 @@ class Acceptance:
             self._convict(row, "SELECT raw FROM np_row WHERE id = ?", (held.id,))
             if not row.beats(held.seq, held.id):
                 raise Malformed("another row has its number", code="number-reused")
-        elif self._convict(
+            return
+        sharing = self._convict(
             row,
             "SELECT raw FROM np_row WHERE owner = ? AND tbl = ? AND period = ? AND slot = ?",
             (row.owner, row.table, row.period, row.slot),
-        ):
-            raise Malformed("another row has its slot", code="slot-reused")
+        )
+        if sharing >= MAX_SHARING_SLOT:
+            raise Malformed("too many rows have its slot", code="slot-reused")
 
-    def _convict(self, row: SignedRow, sql: str, values: Sequence[object]) -> bool:
-        found = self._db.execute(sql, tuple(values)).fetchone()
-        if found is None:
-            return False
-        self.convict(Proof.of(row, SignedRow.parse(found[0])))
-        return True
+    def _convict(self, row: SignedRow, sql: str, values: Sequence[object]) -> int:
+        found = self._db.execute(sql, tuple(values)).fetchmany(MAX_SHARING_SLOT)
+        for (raw,) in found:
+            self.convict(Proof.of(row, SignedRow.parse(raw)))
+        return len(found)
 
     def convict(self, proof: Proof) -> bool:
         """Keep a proof that was checked; False when it adds nothing.

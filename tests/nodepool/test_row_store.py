@@ -212,17 +212,23 @@ async def test_two_rows_with_one_number_become_a_proof_on_every_node(
     assert views[0][1][0][8:] == one.id  # the smaller id, everywhere
 
 
-async def test_a_slot_used_twice_becomes_a_proof(store: RowStore) -> None:
+async def test_a_slot_used_twice_becomes_a_proof_and_five_times_is_too_much(
+    store: RowStore,
+) -> None:
     await write_person(store, MARY, FOLDER)
     body = FileBody(folder=FOLDER, sealed=b"")
-    first, second = row(Table.FILE, b"1" * 16, body), row(Table.FILE, b"2" * 16, body)
-    outcomes = await offer(store, first, second)
-    assert [(o.fate, o.code) for o in outcomes] == [
-        (Fate.ACCEPTED, None),
-        (Fate.REFUSED, "slot-reused"),
-    ]
+    rows = [row(Table.FILE, bytes([at]) * 16, body) for at in range(5)]
+    outcomes = await offer(store, *rows)
+    assert [o.fate for o in outcomes] == [Fate.ACCEPTED] * 4 + [Fate.REFUSED]
+    assert outcomes[4].code == "slot-reused"
+    assert not outcomes[4].is_senders_fault
     assert await Queries(store.database).cheats() == (MARY.public,)
-    assert not outcomes[1].is_senders_fault
+    raw = (await store.raws(PROOFS, [item[8:] for item in await proofs_of(store)], max_bytes=9))[1]
+    assert Proof.parse(raw[0]).kind is ProofKind.SLOT
+
+
+async def proofs_of(store: RowStore) -> list[bytes]:
+    return (await store.view(NOW))[PROOFS].items(0, 9)
 
 
 async def test_proofs_travel_and_convince_alone(tmp_path: Path, clock: FixedClock) -> None:
