@@ -86,11 +86,12 @@ def stored_bytes(home: Path) -> int:
 def running_grid(home: Path) -> Iterator[Program]:
     """Run the command line on a home with a test grid of ten nodes and an identity."""
     program = Program(home=home)
+    program.run("init", "--name", "Mary", "--no-passphrase", "--network", "test-e2e")
     grid = program.start("testgrid", "--nodes", NODES)
     try:
         ready = first_line(grid)
         assert len(ready["addresses"]) == NODES
-        program.run("init", "--name", "Mary", "--no-passphrase")
+        assert ready["network"] == "test-e2e"
         yield program
     finally:
         status = stop(grid)

@@ -118,7 +118,7 @@ def test_a_cap_is_all_that_a_reader_needs(
     assert (tmp_path / "read.pdf").read_bytes() == content
     damaged = cap[:-1] + ("a" if cap[-1] != "a" else "b")
     error = program.run("fetch", damaged, "-o", tmp_path / "no.pdf", status=1)["error"]
-    assert "cap" in error["message"]
+    assert "damaged" in error["message"]
     assert not (tmp_path / "no.pdf").exists()
 
 
