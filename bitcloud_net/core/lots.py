@@ -1,0 +1,100 @@
+"""Who judges whom: auditors drawn by lot for each target and period.
+
+The rank of an auditor for a target is a hash of the period's beacon and both keys, so neither side
+can choose: the beacon is not known beforehand, and keys must be older than it. The first 16
+eligible ones sit, at most one from each neighbourhood of addresses. Two nodes know slightly
+different nodes, so whoever stands among the first 24 in one's own view is believed to have a seat.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.table_rules import NODE_LIFE_PERIODS
+
+SEATS = 16
+BELIEVED_SEATS = 24
+"""Ranks that count as a seat in somebody else's view."""
+QUORUM = 11
+"""Equal statements that make a verdict: at 30 % hostile nodes a wrong one is made once in 600
+periods and a wrong ban once in ten million windows (nodepool-sync.md, section 11)."""
+SMALL_NETWORK = 24
+"""With fewer nodes than this, all are auditors and two thirds are the quorum."""
+MIN_AGE_PERIODS = NODE_LIFE_PERIODS
+"""A node audits three days after its first row: longer than any beacon can be foreseen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A node that might be drawn."""
+
+    node: NodeId
+    since: int  # period of its first row
+    neighbourhood: str = ""  # see ``neighbourhood_of``; empty: stands for itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """The auditors of one target in one period, as one node sees it."""
+
+    seats: tuple[NodeId, ...]
+    believed: frozenset[NodeId]  # whose statements count
+    quorum: int
+
+
+def draw(beacon: bytes, target: NodeId, candidates: Iterable[Candidate], *, period: int) -> Lot:
+    """Return the lot of ``target``. ``candidates`` are all live nodes that are not banned and have
+    no contract with the target.
+    """
+    others = [item for item in candidates if item.node != target]
+    if len(others) + 1 < SMALL_NETWORK:
+        seats = tuple(sorted(item.node for item in others))
+        return Lot(seats=seats, believed=frozenset(seats), quorum=-(-2 * len(seats) // 3))
+    eligible = [item for item in others if item.since <= period - MIN_AGE_PERIODS]
+    ranked = sorted(eligible, key=lambda item: rank(beacon, target, item.node))
+    seated = _one_of_each_neighbourhood(ranked)
+    return Lot(
+        seats=tuple(seated[:SEATS]),
+        believed=frozenset(seated[:BELIEVED_SEATS]),
+        quorum=QUORUM,
+    )
+
+
+def rank(beacon: bytes, target: NodeId, auditor: NodeId) -> bytes:
+    """Return the place of an auditor in a target's draw; the smallest come first."""
+    return blake3(beacon + target + auditor, derive_key_context="bitcloud v1 lot").digest()
+
+
+def neighbourhood_of(address: str) -> str:
+    """Return what addresses of one network have in common: the /24 of IPv4, the /48 of IPv6.
+
+    Empty for what is not reachable from everywhere (loopback, private networks) and for names,
+    where it would say nothing.
+    """
+    parts = address.split("/")
+    if len(parts) < 3 or parts[1] not in ("ip4", "ip6"):
+        return ""
+    try:
+        host = ipaddress.ip_address(parts[2])
+    except ValueError:
+        return ""
+    if not host.is_global:
+        return ""
+    length = 24 if host.version == 4 else 48
+    return str(ipaddress.ip_network((host, length), strict=False))
+
+
+def _one_of_each_neighbourhood(ranked: Iterable[Candidate]) -> list[NodeId]:
+    taken: set[str] = set()
+    seated: list[NodeId] = []
+    for item in ranked:
+        if item.neighbourhood and item.neighbourhood in taken:
+            continue
+        taken.add(item.neighbourhood)
+        seated.append(item.node)
+    return seated
