@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import trio
@@ -58,6 +59,7 @@ async def open_libp2p_network(
     traffic = Traffic()
     sockets = await open_listeners(listen)
     addresses = [Multiaddr(address) for address in sockets]
+    listeners = list(chain.from_iterable(sockets.values()))
     tcp = TunedTcp(sockets, Admission(gate.limits), traffic)
     host, swarm = make_host(
         key, layers or fast_layers(), gate, tcp, lambda *fault: network.report_fault(*fault)
@@ -78,3 +80,5 @@ async def open_libp2p_network(
             # Only now: cancelled any earlier, libp2p's own clean-up would replace the error that
             # ends the block by a cancellation, which this nursery would then swallow.
             nursery.cancel_scope.cancel()
+            for listener in listeners:  # libp2p leaves them open when an error ends it
+                listener.socket.close()
