@@ -1,0 +1,287 @@
+"""Storage nodes that do wrong: the share store's contract, bent in one way each.
+
+``Machine.misbehave`` of ``testing.planet`` puts one between a node's store and its server, so what
+comes out is signed with the node's own key, as a real attacker's answer would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import trio
+
+from bitcloud_net.core import merkle
+from bitcloud_net.core.errors import Refused
+from bitcloud_net.core.manifest import AnyManifest, Manifest, content_id, parse_manifest
+from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.protocols.share_server import ShareKeeper, StoredBlock, StoredShare
+from bitcloud_net.wire.fields import Buffer
+
+Mischief = Callable[[ShareKeeper], ShareKeeper]
+"""How a node goes wrong: its honest store in, the bent one out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BentBlock:
+    """A block as a liar tells it; see ``share_server.StoredBlock``."""
+
+    data: Buffer
+    block_root: bytes
+    block_path: Sequence[bytes]
+    segment_path: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedShare:
+    """A share that a liar says it stored; see ``share_server.StoredShare``."""
+
+    cid: bytes
+    share_no: int
+    share_root: bytes
+    share_bytes: int
+
+
+class Honest(ShareKeeper):
+    """Does what the store behind it does; the others override what they bend."""
+
+    def __init__(self, store: ShareKeeper) -> None:
+        self.store = store
+        self.lies = 0
+        """How often it did wrong."""
+
+    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+        """See ``ShareKeeper``."""
+        return await self.store.begin(header, salt)
+
+    async def put_block(
+        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+    ) -> None:
+        """See ``ShareKeeper``."""
+        await self.store.put_block(upload_id, share_no, segment_no, block, segment_hash)
+
+    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+        """See ``ShareKeeper``."""
+        return await self.store.finish(upload_id, share_no, manifest)
+
+    async def put_share(
+        self,
+        header: ShareHeader,
+        manifest: bytes,
+        blocks: Sequence[Buffer],
+        segment_hashes: Sequence[bytes],
+    ) -> StoredShare:
+        """See ``ShareKeeper``."""
+        return await self.store.put_share(header, manifest, blocks, segment_hashes)
+
+    async def abandon(self, upload_id: bytes, share_no: int) -> None:
+        """See ``ShareKeeper``."""
+        await self.store.abandon(upload_id, share_no)
+
+    async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock:
+        """See ``ShareKeeper``."""
+        return await self.store.read_block(cid, share_no, segment_no)
+
+    async def read_manifest(self, cid: bytes) -> bytes | None:
+        """See ``ShareKeeper``."""
+        return await self.store.read_manifest(cid)
+
+    def shares_of(self, cid: bytes) -> tuple[int, ...]:
+        """See ``ShareKeeper``."""
+        return self.store.shares_of(cid)
+
+
+class FlipsBytes(Honest):
+    """Changes one bit of each block it hands out.
+
+    With ``admits`` it signs what it sends, so that its signature convicts it before anybody;
+    otherwise it signs the right root over the wrong bytes.
+    """
+
+    def __init__(self, store: ShareKeeper, *, random: Random, admits: bool = True) -> None:
+        super().__init__(store)
+        self._random = random
+        self._admits = admits
+
+    async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock:
+        """See ``ShareKeeper``."""
+        block = await self.store.read_block(cid, share_no, segment_no)
+        data = bytearray(block.data)
+        data[self._random.randrange(len(data))] ^= 1 << self._random.randrange(8)
+        root = block.block_root
+        if self._admits:
+            salt = (await self._manifest(cid)).salt
+            root = merkle.block_root(salt, share_no, segment_no, data)
+        self.lies += 1
+        return BentBlock(
+            data=bytes(data),
+            block_root=root,
+            block_path=block.block_path,
+            segment_path=block.segment_path,
+        )
+
+    async def _manifest(self, cid: bytes) -> AnyManifest:
+        raw = await self.store.read_manifest(cid)
+        assert raw is not None
+        return parse_manifest(raw)
+
+
+class AnswersWithAnother(Honest):
+    """Answers with a good block, but of ``other``: another file, or an older version of this one.
+
+    With ``other`` None it is the same share's next segment.
+    """
+
+    def __init__(self, store: ShareKeeper, *, other: tuple[bytes, int] | None = None) -> None:
+        super().__init__(store)
+        self._other = other
+
+    async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock:
+        """See ``ShareKeeper``."""
+        self.lies += 1
+        if self._other is not None:
+            return await self.store.read_block(*self._other, segment_no)
+        try:
+            return await self.store.read_block(cid, share_no, segment_no + 1)
+        except Refused:
+            return await self.store.read_block(cid, share_no, 0)
+
+
+class Stalls(Honest):
+    """Waits before each answer about content: seconds, so 3600 is never."""
+
+    def __init__(self, store: ShareKeeper, *, seconds: float) -> None:
+        super().__init__(store)
+        self._seconds = seconds
+
+    async def put_block(
+        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+    ) -> None:
+        """See ``ShareKeeper``."""
+        await self._stall()
+        await super().put_block(upload_id, share_no, segment_no, block, segment_hash)
+
+    async def put_share(
+        self,
+        header: ShareHeader,
+        manifest: bytes,
+        blocks: Sequence[Buffer],
+        segment_hashes: Sequence[bytes],
+    ) -> StoredShare:
+        """See ``ShareKeeper``."""
+        await self._stall()
+        return await super().put_share(header, manifest, blocks, segment_hashes)
+
+    async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock:
+        """See ``ShareKeeper``."""
+        await self._stall()
+        return await super().read_block(cid, share_no, segment_no)
+
+    async def _stall(self) -> None:
+        self.lies += 1
+        await trio.sleep(self._seconds)
+
+
+class DropsUploads(Honest):
+    """Signs receipts for shares and keeps none of them."""
+
+    def __init__(self, store: ShareKeeper) -> None:
+        super().__init__(store)
+        self._lengths: dict[tuple[bytes, int], int] = {}
+
+    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+        """See ``ShareKeeper``."""
+        self._lengths[header.upload_id, header.share_no] = header.layout.share_bytes
+        return 0
+
+    async def put_block(
+        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+    ) -> None:
+        """See ``ShareKeeper``."""
+
+    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+        """See ``ShareKeeper``."""
+        return self._claim(manifest, share_no, self._lengths.pop((upload_id, share_no)))
+
+    async def put_share(
+        self,
+        header: ShareHeader,
+        manifest: bytes,
+        blocks: Sequence[Buffer],
+        segment_hashes: Sequence[bytes],
+    ) -> StoredShare:
+        """See ``ShareKeeper``."""
+        return self._claim(manifest, header.share_no, header.layout.share_bytes)
+
+    def _claim(self, raw: bytes, share_no: int, share_bytes: int) -> ClaimedShare:
+        self.lies += 1
+        manifest = parse_manifest(raw)
+        assert isinstance(manifest, Manifest)
+        return ClaimedShare(
+            cid=content_id(raw),
+            share_no=share_no,
+            share_root=manifest.share_roots[share_no],
+            share_bytes=share_bytes,
+        )
+
+
+class SignsAnother(Honest):
+    """Stores shares well, and gives receipts for something else."""
+
+    async def put_share(
+        self,
+        header: ShareHeader,
+        manifest: bytes,
+        blocks: Sequence[Buffer],
+        segment_hashes: Sequence[bytes],
+    ) -> StoredShare:
+        """See ``ShareKeeper``."""
+        return self._bend(await super().put_share(header, manifest, blocks, segment_hashes))
+
+    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+        """See ``ShareKeeper``."""
+        return self._bend(await super().finish(upload_id, share_no, manifest))
+
+    def _bend(self, stored: StoredShare) -> ClaimedShare:
+        self.lies += 1
+        return ClaimedShare(
+            cid=stored.cid,
+            share_no=stored.share_no,
+            share_root=bytes(32),
+            share_bytes=stored.share_bytes,
+        )
+
+
+class RefusesAll(Honest):
+    """Says no to everything, and that it holds nothing."""
+
+    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+        """See ``ShareKeeper``."""
+        raise self._no()
+
+    async def put_share(
+        self,
+        header: ShareHeader,
+        manifest: bytes,
+        blocks: Sequence[Buffer],
+        segment_hashes: Sequence[bytes],
+    ) -> StoredShare:
+        """See ``ShareKeeper``."""
+        raise self._no()
+
+    async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock:
+        """See ``ShareKeeper``."""
+        raise self._no()
+
+    async def read_manifest(self, cid: bytes) -> bytes | None:
+        """See ``ShareKeeper``."""
+        raise self._no()
+
+    def shares_of(self, cid: bytes) -> tuple[int, ...]:
+        """See ``ShareKeeper``."""
+        return ()
+
+    def _no(self) -> Refused:
+        self.lies += 1
+        return Refused("I would rather not", code="not-permitted")
