@@ -162,37 +162,36 @@ class _Race:
     async def run(self) -> Mapping[int, wire.Block]:
         """Return k blocks, unchecked; may be called again after ``drop``."""
         send, receive = trio.open_memory_channel[tuple[int, wire.Block | None]](128)
-        pending = 0
+        spares = 1  # for each block that is missing when the first ones are late
         async with open_tasks() as nursery:
 
-            def ask_next() -> bool:
-                nonlocal pending
-                choice = next(
-                    (c for c in self._download.candidates() if c[0] not in self._asked), None
-                )
-                if choice is None:
-                    return False
-                self._asked.add(choice[0])
-                nursery.start_soon(self._ask, *choice, send)
-                pending += 1
-                return True
+            def ask(count: int) -> int:
+                choices = [c for c in self._download.candidates() if c[0] not in self._asked]
+                for choice in choices[:count]:
+                    self._asked.add(choice[0])
+                    nursery.start_soon(self._ask, *choice, send)
+                return len(choices[:count])
 
-            for _ in range(self._need - len(self._good)):
-                ask_next()
-            while len(self._good) < self._need:
-                if not pending and not ask_next():
+            pending = ask(self._missing)
+            while self._missing:
+                pending = pending or ask(self._missing)
+                if not pending:
                     raise self._too_few()
                 with trio.move_on_after(self._download._scores.hedge_after()) as late:
                     share_no, block = await receive.receive()
-                    pending -= 1
                     if block is not None:
                         self._good[share_no] = block
-                    else:
-                        ask_next()
+                    pending += -1 if block is not None else ask(1) - 1
                 if late.cancelled_caught:
-                    ask_next()
+                    # Ever more at once: one by one, seven silent nodes of ten would take 3 s.
+                    pending += ask(spares * self._missing)
+                    spares *= 2
             nursery.cancel_scope.cancel()
         return dict(self._good)
+
+    @property
+    def _missing(self) -> int:
+        return self._need - len(self._good)
 
     async def _ask(
         self,
