@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QLocale, QObject, QRectF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QIcon, QPainter, QPixmap
+from PySide6.QtCore import QCoreApplication, QEventLoop, QLocale, QObject, QRectF, Qt, QTimer
+from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
 from app.bridge import Bridge, OpenClient
@@ -64,9 +64,7 @@ class Program(QObject):
         self.theme.apply()
         self.bridge = Bridge(open_client, self)
         self.session = Session(self.bridge, self)
-        self.window = Window(
-            self.theme, self.session, self._preferences, home=home, open_url=open_with_system
-        )
+        self.window = Window(self.theme, self.session, self._preferences, home=home)
         self.bridge.passphrase_wanted.connect(self.window.ask_passphrase)
         self.window.passphrase_given.connect(self.bridge.give_passphrase)
         self._instance.called.connect(self._on_called)
@@ -118,8 +116,3 @@ class Program(QObject):
     def _open_once_ready(self, link: str) -> None:
         if self.session.state is NodeState.READY and link.startswith("bitcloud:"):
             self.window.open_link(link)
-
-
-def open_with_system(url: QUrl) -> bool:
-    """Hand an address of our own gateway to the system's player or browser."""
-    return QDesktopServices.openUrl(url)

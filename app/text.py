@@ -84,9 +84,10 @@ def round_size_text(size_bytes: int) -> str:
 
 def part_text(part_bytes: int, whole_bytes: int) -> str:
     """Return a part of a whole, with the unit once where both have the same: ``212 / 500 GB``."""
-    part, whole = round_size_text(part_bytes), round_size_text(whole_bytes)
+    part = round_size_text(part_bytes) if part_bytes else "0"
+    whole = round_size_text(whole_bytes)
     figure, _space, unit = part.partition(" ")
-    return f"{figure if whole.endswith(f' {unit}') else part} / {whole}"
+    return f"{figure if unit and whole.endswith(f' {unit}') else part} / {whole}"
 
 
 def speed_text(bytes_per_s: int) -> str:

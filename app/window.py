@@ -41,11 +41,13 @@ from app.pages.preview import PreviewPage, can_preview_text
 from app.pages.settings import SettingsPage
 from app.pages.test_grid import TestGridPage
 from app.pages.transfers import TransfersPage, describe
+from app.player import play
 from app.preferences import Preferences, ViewMode
 from app.session import NodeState, Session, Tone
 from app.text import isolated, shown
 from app.theme import Theme
 from app.thumbnails import Thumbnails, can_decode
+from app.widgets.art import family
 from app.widgets.drop_zone import DropZone, files_in
 from app.widgets.shelf import Shelf
 from app.widgets.sidebar import Sidebar
@@ -65,7 +67,8 @@ def is_local_address(url: QUrl) -> bool:
 
 
 class Window(QMainWindow):
-    """The one window. ``open_url`` hands an address to the system; tests replace it.
+    """The one window. ``open_url`` and ``play_url`` hand an address to the system; tests replace
+    them.
 
     Emits ``passphrase_given`` (text, or None) when asked by ``ask_passphrase``.
     """
@@ -80,12 +83,14 @@ class Window(QMainWindow):
         *,
         home: Path | None = None,
         open_url: Callable[[QUrl], bool] = QDesktopServices.openUrl,
+        play_url: Callable[[QUrl], bool] = play,
     ) -> None:
         super().__init__()
         self._theme = theme
         self._session = session
         self._preferences = preferences
         self._open_url = open_url
+        self._play_url = play_url
         self.setWindowTitle("Bitcloud")
         self.setMinimumSize(*MIN_SIZE)
         self.resize(*SIZE)
@@ -280,7 +285,7 @@ class Window(QMainWindow):
         if link.startswith("bitcloud:/"):
             self.reveal(link.removeprefix("bitcloud:/").strip("/"))
         else:
-            self._play_target(link)
+            self._open_target(link, self._open_url)
 
     # Publishing
 
@@ -358,12 +363,13 @@ class Window(QMainWindow):
             self.show_page("preview")
 
     def _play(self, entry: Entry) -> None:
-        self._play_target(entry.path)
+        plays = family(entry) in ("video", "audio")
+        self._open_target(entry.path, self._play_url if plays else self._open_url)
 
-    def _play_target(self, target: str) -> None:
+    def _open_target(self, target: str, opener: Callable[[QUrl], bool]) -> None:
         def done(address: str) -> None:
             url = QUrl(address)
-            if not is_local_address(url) or not self._open_url(url):
+            if not is_local_address(url) or not opener(url):
                 self.toast.show_notice(
                     Tone.ERROR,
                     self.tr("No program opens this kind of file. Its address can be copied."),

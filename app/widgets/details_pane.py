@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -214,6 +216,7 @@ class DetailsPane(QFrame):
         self._session = session
         self.entry: Entry | None = None
         self._asked = ""
+        self._details: Details | None = None
         self._job: Job[Details] | None = None
         self.setProperty("role", "pane")
         self.setFixedWidth(DETAILS_WIDTH)
@@ -299,7 +302,7 @@ class DetailsPane(QFrame):
         self._by.setText(self._origin(entry))
         self._show_actions(entry)
         self._health.setVisible(is_file)
-        self._health.show_health(entry.health)
+        self._health.show_health(entry.health, nodes=self._nodes_of(entry))
         self._facts.show_facts(self._facts_of(entry))
         if is_file and not (same and self._asked == entry.path):
             self._asked = entry.path
@@ -363,11 +366,17 @@ class DetailsPane(QFrame):
         """Show what the holders said, if the person still looks at that file."""
         if self.entry is None or details.entry.path != self.entry.path:
             return
-        self.entry = details.entry
-        nodes = len({holder.node for holder in details.holders if holder.alive})
-        self._health.show_health(details.health, nodes=nodes)
+        self._details = details
+        self.entry = replace(self.entry, health=details.health)
+        self._health.show_health(details.health, nodes=self._nodes_of(self.entry))
+
+    def _nodes_of(self, entry: Entry) -> int | None:
+        """Return on how many nodes the shares are, when that is known for this health."""
+        known = self._details
+        if known is None or known.entry.path != entry.path or known.health != entry.health:
+            return None
+        return len({holder.node for holder in known.holders if holder.alive})
 
     def _show_health_again(self) -> None:
         if self.entry is not None:
-            self._health.show_health(self.entry.health)
-            self.ask_again()
+            self._health.show_health(self.entry.health, nodes=self._nodes_of(self.entry))

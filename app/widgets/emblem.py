@@ -31,7 +31,10 @@ def sign_of(entry: Entry) -> str:
         return "share_android"
     if entry.kind is EntryKind.PERSON:
         return "person"
-    return _CONTENT_SIGNS.get(entry.content or FolderContent.EMPTY, "")
+    content = entry.content or FolderContent.EMPTY
+    if content is FolderContent.EMPTY and entry.items:
+        content = FolderContent.MIXED  # only folders in it
+    return _CONTENT_SIGNS.get(content, "")
 
 
 def draw_emblem(painter: QPainter, box: QRectF, entry: Entry) -> None:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from fake_client import OFFLINE, FakeClient, failing_opener, opener
+from PySide6.QtCore import QUrl
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import parser
+from app.player import player_command
 from app.preferences import Order, Preferences, Scheme, ViewMode
 from app.program import Program, app_icon
 from app.single_instance import SingleInstance, server_name
@@ -68,3 +70,13 @@ def test_choices_are_kept_and_nonsense_is_forgotten(tmp_path: Path) -> None:
 
 def test_the_icon_is_drawn_in_all_sizes(qapp: object) -> None:
     assert {size.width() for size in app_icon().availableSizes()} >= {16, 48, 256}
+
+
+def test_a_player_is_preferred_to_a_browser() -> None:
+    url = QUrl("http://127.0.0.1:1234/token/Dawn over the Alps.webm")
+    found = player_command(url, lambda name: f"/usr/bin/{name}" if name == "vlc" else "")
+    assert found is not None
+    program, arguments = found
+    assert program == "/usr/bin/vlc"
+    assert arguments[-2:] == ["--", "http://127.0.0.1:1234/token/Dawn%20over%20the%20Alps.webm"]
+    assert player_command(url, lambda _name: "") is None
