@@ -130,7 +130,7 @@ async def test_a_node_that_cannot_start_is_named_with_its_reason(tmp_path: Path)
     (folder_of(tmp_path) / "01").mkdir(parents=True)
     (folder_of(tmp_path) / "01" / "broken").touch()
     with pytest.raises(
-        AssertionError, match="node 1 of the test grid did not start: .*the disk of this"
+        AssertionError, match=r"node 1 of the test grid did not start: .*the disk of this"
     ):
         async with grid(tmp_path, 2):
             pass
