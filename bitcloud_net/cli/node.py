@@ -57,6 +57,7 @@ async def gateway(arguments: Namespace, out: Output) -> None:
 async def status(arguments: Namespace, out: Output) -> None:
     """Show the node at a glance."""
     async with client_of(arguments) as client:
+        await client.entries()  # waits for the first rows: a node just opened knows nobody yet
         now = await client.status()
     out.answer(now, _status_lines(now))
 

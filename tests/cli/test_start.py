@@ -85,5 +85,5 @@ async def test_a_running_node_is_used(opened: Any, tmp_path: Path, capfd: Any) -
         nursery.cancel_scope.cancel()
     assert (status, url, twice) == (0, 1, 1)
     assert opened.options == []
-    assert running.calls[0] == ("status",)
+    assert running.calls[1] == ("status",)
     assert "already runs" in capfd.readouterr().err
