@@ -325,8 +325,7 @@ class DetailsPane(QFrame):
             parts.append(self.tr("Person in {name}").format(name=isolated(names[0])))
         elif entry.kind is EntryKind.PUBLISHER:
             parts.append(self.tr("Publisher"))
-        parts.append(ago_text(entry.modified_s, now_s()))
-        return "  ·  ".join(part for part in parts if part)
+        return "  ·  ".join(parts)
 
     def _facts_of(self, entry: Entry) -> list[tuple[str, str]]:
         is_file = entry.kind is EntryKind.FILE
@@ -338,6 +337,7 @@ class DetailsPane(QFrame):
             (self.tr("Kind"), kind_text(entry.media_type, entry.name) if is_file else ""),
             (self.tr("Holds"), items),
             (self.tr("Size"), size_text(entry.size_bytes) if entry.size_bytes is not None else ""),
+            (self.tr("Modified"), ago_text(entry.modified_s, now_s())),
             (self.tr("Access"), self.tr("Public — anyone") if names[0] == "Public" else ""),
             (self.tr("Key"), entry.fingerprint or ""),
             (self.tr("Address"), address_of(entry)),

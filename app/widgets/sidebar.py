@@ -135,6 +135,7 @@ class NodeCard(Card):
         self.body.addLayout(second)
         session.status_changed.connect(self.refresh)
         session.state_changed.connect(self.refresh)
+        theme.changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:

@@ -1,32 +1,36 @@
-"""Takes pictures of the real window: ``python tests/app/screenshots.py OUTPUT_FOLDER [options]``.
+"""Takes the pictures of the real window: ``python tests/app/screenshots.py docs/images``.
 
-Runs under any platform, also ``QT_QPA_PLATFORM=offscreen``: each picture is the window itself,
-drawn in its own process. ``--fake`` uses the scripted client of the tests; otherwise the caller
-passes a client opener to ``take``.
+Starts a local test grid in a temporary home, publishes the bundled sample, walks through the
+window, and saves what it shows, light and dark. ``QT_QPA_PLATFORM=offscreen`` is enough.
+``--fake`` uses the scripted client of the tests instead, for work on the look alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from fake_client import FakeClient, opener
 from PySide6.QtCore import QEventLoop, QTimer
-from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter
 from PySide6.QtWidgets import QApplication
 
+from app.__main__ import SWITCH_INTERVAL_S
 from app.preferences import Scheme, ViewMode
 from app.program import Program
-from bitcloud_net.api import TransferKind
+from bitcloud_net.api import Client, TransferKind
+
+SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "sample"
+NODES = 10
+PERSON = "Mary"
+FILM_BYTES = 180_000_000
+"""Large enough that its publishing can be photographed."""
 
 
 def wait(milliseconds: int) -> None:
@@ -36,7 +40,7 @@ def wait(milliseconds: int) -> None:
     loop.exec()
 
 
-def wait_until(condition: Callable[[], bool], milliseconds: int = 10_000) -> None:
+def wait_until(condition: Callable[[], bool], milliseconds: int = 60_000) -> None:
     """Let the window live until something is true."""
     end = time.monotonic() + milliseconds / 1000
     while not condition():
@@ -45,82 +49,153 @@ def wait_until(condition: Callable[[], bool], milliseconds: int = 10_000) -> Non
         wait(20)
 
 
-def sample_picture() -> bytes:
-    """Return a small PNG for the preview."""
-    image = QImage(800, 500, QImage.Format.Format_RGB32)
-    painter = QPainter(image)
-    shade = QLinearGradient(0, 0, 800, 500)
-    shade.setColorAt(0, QColor("#0c6b58"))
-    shade.setColorAt(1, QColor("#f0b04c"))
-    painter.fillRect(image.rect(), shade)
-    painter.end()
-    from PySide6.QtCore import QBuffer
-
-    buffer = QBuffer()
-    image.save(buffer, "PNG")
-    return bytes(buffer.data().data())
-
-
 class Camera:
-    """Drives one program and saves what its window shows."""
+    """Saves what the window shows, light and dark."""
 
-    def __init__(self, program: Program, folder: Path, size: tuple[int, int], suffix: str) -> None:
-        self.program = program
+    def __init__(self, program: Program, folder: Path, size: tuple[int, int]) -> None:
+        self._program = program
         self._folder = folder
-        self._suffix = suffix
+        self._size = size
         program.window.resize(*size)
 
     def shoot(self, name: str) -> None:
-        """Save the window under a name."""
-        wait(350)
-        path = self._folder / f"{name}{self._suffix}.png"
-        self.program.window.grab().save(str(path))
+        """Save the window as ``name.png`` and ``name-dark.png``."""
+        theme, window = self._program.theme, self._program.window
+        for scheme, suffix in ((Scheme.DARK, "-dark"), (Scheme.LIGHT, "")):
+            theme.choose(scheme)
+            window.toast.hide()
+            wait(150)
+            window.grab().save(str(self._folder / f"{name}{suffix}.png"))
+
+    def shoot_dialog(self, name: str) -> None:
+        """Save the open dialog, and close it."""
+        wait(300)
+        dialog = QApplication.activeModalWidget()
+        if dialog is not None:
+            dialog.grab().save(str(self._folder / f"{name}.png"))
+            dialog.close()
 
 
-def fake_tour(camera: Camera, client: FakeClient) -> None:
+# The real node
+
+
+def grid_opener(home: Path) -> Callable[[Callable[[], str]], AbstractAsyncContextManager[Client]]:
+    """Return how to open a person's node on a test grid of its own."""
+
+    def open_client(passphrase: Callable[[], str]) -> AbstractAsyncContextManager[Client]:
+        from bitcloud_net.testgrid import open_on_test_grid
+
+        return open_on_test_grid(home, nodes=NODES, name=PERSON, passphrase=passphrase)
+
+    return open_client
+
+
+def make_sources(folder: Path) -> list[Path]:
+    """Return what is published: the sample, sorted into folders as a person would."""
+    videos, texts, pictures = folder / "Videos", folder / "Documents", folder / "Pictures"
+    for place in (videos, texts):
+        place.mkdir(parents=True)
+    shutil.copytree(SAMPLE / "Pictures", pictures)
+    for source in SAMPLE.iterdir():
+        if source.is_file():
+            shutil.copy(source, videos if source.suffix == ".webm" else texts)
+    dive = SAMPLE / "Dive.webm"
+    for name in ("Dawn over the Alps", "Lake at blue hour", "How erasure coding works", "Harbour"):
+        shutil.copy(dive, videos / f"{name}.webm")
+    return [videos, texts, pictures]
+
+
+def real_tour(camera: Camera, program: Program, work: Path) -> None:
+    """Show the window on a real grid, from empty to 70 % of the nodes switched off."""
+    window, session = program.window, program.session
+    wait_until(lambda: session.status is not None and session.status.promise is not None)
+    wait(700)
+    camera.shoot("empty")
+    mine = session.person_path()
+    window.publish(make_sources(work / "sources"), mine)
+    wait_until(lambda: bool(session.transfers) and not session.running_transfers())
+    wait(800)
+    film = work / "Night city timelapse.mp4"
+    film.write_bytes(b"".join(bytes([i % 251]) * 1_000_000 for i in range(FILM_BYTES // 1_000_000)))
+    window.files.open(f"{mine}/Videos")
+    wait(1500)
+    window.files.area.view.select_path(f"{mine}/Videos/Dawn over the Alps.webm")
+    wait(900)
+    window.publish([film], f"{mine}/Videos")
+    wait_until(lambda: any(t.bytes_done for t in session.running_transfers()))
+    wait(400)
+    camera.shoot("publishing")
+    wait_until(lambda: not session.running_transfers())
+    wait(1500)
+    camera.shoot("files")
+    _real_pages(camera, program, mine)
+
+
+def _real_pages(camera: Camera, program: Program, mine: str) -> None:
+    window, session = program.window, program.session
+    window.files.open(f"{mine}/Pictures")
+    wait(3000)
+    window.files.area.view.select_path(f"{mine}/Pictures/Seahorses.jpg")
+    wait(900)
+    camera.shoot("pictures")
+    window.show_page("transfers")
+    camera.shoot("transfers")
+    window.show_page("contribute")
+    window.contribute._switch.click()
+    wait_until(lambda: session.status is not None and session.status.contribution.on)
+    wait(2500)
+    camera.shoot("contribute")
+    window.contribute._switch.click()
+    wait_until(lambda: session.status is not None and not session.status.contribution.on)
+    window.show_page("test-grid")
+    window.test_grid._seventy.click()
+    wait_until(lambda: session.test_grid is not None and session.test_grid.running == 3)
+    wait(3500)
+    camera.shoot("test-grid")
+    window.show_page("files")
+    window.files.open(f"{mine}/Videos")
+    wait(2500)
+    window.files.area.view.select_path(f"{mine}/Videos/Dawn over the Alps.webm")
+    wait(1000)
+    camera.shoot("seventy-percent-off")
+
+
+# The scripted node
+
+
+def fake_tour(camera: Camera, program: Program, client: FakeClient) -> None:
     """Show every page with the scripted client."""
-    window, session = camera.program.window, camera.program.session
-    client.publish_rate = 600_000
+    window, session = program.window, program.session
     client.rates = (5_100_000, 2_400_000)
     wait_until(lambda: session.status is not None)
-    window.show_page("files")
     window.files.open("Public/Mary/Videos")
     wait_until(lambda: window.files.area.model.rowCount() > 0)
     window.files.area.tiles.select_path("Public/Mary/Videos/Dawn over the Alps.webm")
-    session.call(_start_transfers(client))
+    session.call(_fill(client))
     wait(600)
     camera.shoot("files")
+    for name, mode in (("list", ViewMode.LIST), ("tiles", ViewMode.TILES)):
+        window._set_view(mode)
+        camera.shoot(name)
+    window._set_view(ViewMode.COLUMNS)
     window.files.open("Public/Mary/Documents")
     camera.shoot("documents")
-    window._set_view(ViewMode.LIST)
-    window.files.open("Public/Mary/Videos")
-    camera.shoot("list")
-    window._set_view(ViewMode.TILES)
-    camera.shoot("tiles")
-    window._set_view(ViewMode.COLUMNS)
     for key in ("transfers", "contribute", "settings"):
         window.show_page(key)
         camera.shoot(key)
-    window.show_page("test-grid")
     session.set_running_nodes(3)
-    wait_until(lambda: session.test_grid is not None and session.test_grid.running == 3)
-    wait(900)
+    window.show_page("test-grid")
+    wait(1500)
     camera.shoot("test-grid")
     window.show_page("files")
     window.drop_zone.show_over("Publish to Public / Mary / Videos")
     camera.shoot("drop")
     window.drop_zone.hide()
-    session.set_running_nodes(10)
-    window.files.area.tiles.select_path("Public/Mary/Videos/Dawn over the Alps.webm")
     window.confirm_publish([Path(__file__)])
-    wait(300)
-    dialog = QApplication.activeModalWidget()
-    if dialog is not None:
-        dialog.grab().save(str(camera._folder / f"publish-dialog{camera._suffix}.png"))
-        dialog.close()
+    camera.shoot_dialog("publish-dialog")
 
 
-def _start_transfers(client: FakeClient):  # type: ignore[no-untyped-def]
+def _fill(client: FakeClient) -> Callable[[object], Awaitable[None]]:
     async def start(_client: object) -> None:
         client.lent = replace(
             client.lent,
@@ -133,48 +208,49 @@ def _start_transfers(client: FakeClient):  # type: ignore[no-untyped-def]
             served_bytes=1_204 * 10**9,
             disk_free_bytes=478 * 10**9,
         )
+        videos = "Public/Mary/Videos"
+        client.publish_rate = 100_000
         client.start(
             TransferKind.PUBLISH,
             "Lake at blue hour.mp4",
-            "Public/Mary/Videos/Lake at blue hour.mp4",
+            f"{videos}/Lake",
             847_400_000,
             540_000_000,
         )
-        client.start(
-            TransferKind.FETCH,
-            "Grid handbook.pdf",
-            "Public/Mary/Documents/Grid handbook.pdf",
-            2_400_000_000,
-            240_000_000,
-        )
-        ident = client.start(
-            TransferKind.PUBLISH, "Holiday", "Public/Mary/Holiday", 900_000_000, 100_000_000
-        )
+        client.start(TransferKind.FETCH, "Handbook.pdf", "Public/Mary/x", 240_000_000, 24_000_000)
+        ident = client.start(TransferKind.PUBLISH, "Holiday", "Public/Mary/y", 900_000_000, 10**8)
         await client.pause(ident)
 
     return start
 
 
 def main(argv: list[str]) -> int:
-    """Take the pictures of the scripted tour, light and dark, large and small."""
-    parser = argparse.ArgumentParser()
+    """Take all pictures; ``--size 960x600`` for another window."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", default="1360x820")
-    parser.add_argument("--dark", action="store_true")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--fake", action="store_true")
     options = parser.parse_args(argv)
     options.folder.mkdir(parents=True, exist_ok=True)
     width, height = (int(part) for part in options.size.split("x"))
     client = FakeClient()
-    client.add("Public/Mary/Pictures/Sunrise.png", 20_000, content=sample_picture())
-    with tempfile.TemporaryDirectory() as home:
-        program = Program(home=Path(home), open_client=opener(client))
-        program.theme.choose(Scheme.DARK if options.dark else Scheme.LIGHT)
+    with tempfile.TemporaryDirectory() as name:
+        home, work = Path(name, "home"), Path(name, "work")
+        work.mkdir()
+        open_client = opener(client) if options.fake else grid_opener(home)
+        program = Program(home=home, open_client=open_client)
+        program.theme.choose(Scheme.LIGHT)
         program.window.show()
         program.session.start()
-        suffix = ("-dark" if options.dark else "") + (f"-{width}" if width != 1360 else "")
-        fake_tour(Camera(program, options.folder, (width, height), suffix), client)
-        program.session.stop()
+        camera = Camera(program, options.folder, (width, height))
+        try:
+            if options.fake:
+                fake_tour(camera, program, client)
+            else:
+                real_tour(camera, program, work)
+        finally:
+            program.session.stop()
     return 0
 
 
