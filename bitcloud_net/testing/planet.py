@@ -202,6 +202,11 @@ class World:
         for node in self.nodes:
             await node.switch_on()
 
+    def sleep_all(self, seconds: int) -> None:
+        """Let all machines sleep like closed laptops: dates go on, durations do not."""
+        for machine in self.machines:
+            machine.clock.forward(seconds)
+
     def partition(self, *groups: Sequence[Machine]) -> None:
         """Cut every way between machines of different groups; who is in none is one group more."""
         self.hub.partition(*([each.node_id for each in group] for group in groups))

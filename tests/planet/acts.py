@@ -32,7 +32,7 @@ def make_folder(where: Path, rng: Random) -> dict[str, bytes]:
         "pictures/more/dusk.jpg": 300_001,
         "one-segment.bin": 1 << 20,
         "film.webm": (5 << 20) + 4321,
-        "naïve – ünïcode.txt": 33,
+        "naïve ünïcode 文.txt": 33,
     }
     content = {name: rng.randbytes(size) for name, size in sizes.items()}
     for name, data in content.items():

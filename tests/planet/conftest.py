@@ -1,4 +1,4 @@
-"""Worlds of a seed, on a disk in memory where there is one: a thousand fsyncs cost nothing there."""
+"""Worlds of a seed, on a disk in memory where there is one: fsyncs cost nothing there."""
 
 from __future__ import annotations
 
