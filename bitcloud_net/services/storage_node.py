@@ -8,6 +8,7 @@ is taken back, questions are refused, and what is held stays on the disk for the
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -28,8 +29,11 @@ from bitcloud_net.views import Contribution
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
-ANNOUNCE_S: Final = 6 * 3600.0
-"""How often the node row is signed again; it lives for three days (R-NP-04)."""
+ANNOUNCE_PERIODS: Final = 36
+"""How often the node row is signed again: every six hours; it lives for three days (R-NP-04)."""
+LOOK_S: Final = 300.0
+"""How often the date is looked at. A machine that slept for days wakes with its row expired, and
+its timers only a moment older."""
 LEAST_CAPACITY_BYTES: Final = 64 * 1024 * 1024
 """Less than this is not worth a node's row."""
 
@@ -66,6 +70,7 @@ class StorageNode:
         self._store: ShareStore | None = None
         self._folder: Path | None = None
         self._capacity_bytes = 0
+        self._announced_in = 0  # the period
         self.was_on = False  # since the start: the grid may count on this computer
         network.serve(PROTOCOL, self.handle)
 
@@ -133,11 +138,12 @@ class StorageNode:
             used=self._store.usage().used_bytes,
         )
         await self._rows.write(Table.NODE, b"", body, signer=self._key)
+        self._announced_in = self._period()
 
     async def _announce_again(self) -> None:
         while True:
-            await trio.sleep(ANNOUNCE_S)
-            try:
+            await trio.sleep(LOOK_S)
+            if self._period() - self._announced_in < ANNOUNCE_PERIODS:
+                continue
+            with suppress(BitcloudError):  # the next try comes long before the row expires
                 await self._announce()
-            except BitcloudError:
-                continue  # the next one comes long before the row expires
