@@ -65,6 +65,16 @@ def draw(beacon: bytes, target: NodeId, candidates: Iterable[Candidate], *, peri
     )
 
 
+def may_sit(beacon: bytes, target: NodeId, auditor: NodeId, nodes: int) -> bool:
+    """Whether a draw is worth making: among so many nodes only a rank in the first few can sit.
+    Cheap, never wrong when it says no but once in a million draws.
+    """
+    if nodes < SMALL_NETWORK:
+        return True
+    first = int.from_bytes(rank(beacon, target, auditor)[:8], "big")
+    return first * nodes < 4 * SEATS << 64
+
+
 def rank(beacon: bytes, target: NodeId, auditor: NodeId) -> bytes:
     """Return the place of an auditor in a target's draw; the smallest come first."""
     return blake3(beacon + target + auditor, derive_key_context="bitcloud v1 lot").digest()

@@ -17,6 +17,7 @@ from bitcloud_net.core.encoding import Value
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.core.units import HASH_BYTES, INLINE_BYTES, KIB, MAX_SHARES
+from bitcloud_net.core.verdicts import MAX_RECENT, FaultReason
 
 MAX_ADDRESSES = 8
 """IPv4, IPv6, Tor, and a few interfaces; more only slows dialling down."""
@@ -35,6 +36,10 @@ MAX_SEALED_FILE_BYTES = 2 * KIB
 MAX_MANIFEST_BYTES = 2 * INLINE_BYTES
 """128 share roots (4.4 kB) or an inline file (4 KiB), with salts, header and tags."""
 
+
+MAX_FAULT_REASON = 255
+MAX_FAULT_COUNT = 30 * 144
+"""A row lives for 30 days; it cannot have seen more periods."""
 
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # controls, surrogates, line and paragraph separators
 
@@ -82,7 +87,16 @@ class PlacementBody:
     holders: tuple[bytes, ...]  # node ids in share order, b"" = nobody; () for an inline file
 
 
-Body: TypeAlias = NodeBody | UserBody | FolderBody | FileBody | PlacementBody
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultBody:
+    """An auditor's word that a node failed. The target is the end of the row's key."""
+
+    reason: FaultReason
+    count: int  # periods in which it was seen, since the first
+    recent: int  # bit i: it was seen in the row's period - i
+
+
+Body: TypeAlias = NodeBody | UserBody | FolderBody | FileBody | PlacementBody | FaultBody
 
 
 def body_value(body: Body) -> dict[str, Value]:
@@ -93,6 +107,8 @@ def body_value(body: Body) -> dict[str, Value]:
         value[field.name] = list(item) if isinstance(item, tuple) else item
     if isinstance(body, NodeBody):
         value["roles"] = int(body.roles)
+    if isinstance(body, FaultBody):
+        value["reason"] = int(body.reason)
     return value
 
 
@@ -118,6 +134,8 @@ def parents_of(owner: bytes, body: Body) -> tuple[tuple[Table, bytes], ...]:
         return ((Table.FOLDER, owner + body.folder),)
     if isinstance(body, PlacementBody):
         return ((Table.USER, owner),)
+    if isinstance(body, FaultBody):
+        return ((Table.NODE, owner),)
     return ()
 
 
@@ -169,6 +187,19 @@ def _parse_placement(value: _Map) -> PlacementBody:
     )
 
 
+def _parse_fault(value: _Map) -> FaultBody:
+    reason = _integer(value, "reason", MAX_FAULT_REASON)
+    if reason not in set(FaultReason):
+        raise _bad("an unknown reason for a fault")
+    recent = _integer(value, "recent", MAX_RECENT)
+    if not recent & 1:
+        raise _bad("a fault is signed in a period in which it was seen")
+    count = _integer(value, "count", MAX_FAULT_COUNT)
+    if count < recent.bit_count():
+        raise _bad("a fault counts fewer periods than it names")
+    return FaultBody(reason=FaultReason(reason), count=count, recent=recent)
+
+
 def _integer(value: _Map, name: str, most: int) -> int:
     number = value[name]
     if type(number) is not int or not 0 <= number <= most:
@@ -208,5 +239,6 @@ _PARSERS: Mapping[Table, tuple[type[Body], Callable[[_Map], Body]]] = MappingPro
         Table.FOLDER: (FolderBody, _parse_folder),
         Table.FILE: (FileBody, _parse_file),
         Table.PLACEMENT: (PlacementBody, _parse_placement),
+        Table.FAULT: (FaultBody, _parse_fault),
     }
 )

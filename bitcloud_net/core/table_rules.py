@@ -37,6 +37,7 @@ class Table(IntEnum):
     FOLDER = 3
     FILE = 4
     PLACEMENT = 5
+    FAULT = 6
 
 
 PROOFS = 0
@@ -96,6 +97,9 @@ class TableRule:
         """How long a tombstone lives: exactly so long, or it is refused."""
         return self.max_life_periods + TOMBSTONE_EXTRA_PERIODS
 
+
+FAULT_LIFE_PERIODS = 30 * DAY_PERIODS
+"""Faults and bans count against a node for a month."""
 
 _FILE_SLOTS = 1 << 16
 """A folder of 65,536 files may be published within one period. Beyond that the publisher waits for
@@ -166,6 +170,18 @@ _RULES = (
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+    ),
+    TableRule(
+        table=Table.FAULT,
+        name="fault",
+        exposure=Exposure.GLOBAL,
+        writers=Role.NODE,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=32,  # the target
+        max_row_bytes=KIB,
+        slots_per_period=64,  # an auditor has 16 targets in a period, and few of them fail
+        max_rows_per_owner=1_024,
+        max_life_periods=FAULT_LIFE_PERIODS,
     ),
 )
 

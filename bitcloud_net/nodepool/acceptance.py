@@ -12,10 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.lots import rank
 from bitcloud_net.core.row_bodies import parents_of
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import PROOFS, RULES, Table
+from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, RULES, Role, Table
 from bitcloud_net.core.units import GIB
+from bitcloud_net.core.verdicts import MEMORY_PERIODS, Ban, fraud_ban
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
@@ -29,6 +32,8 @@ SLACK_PERIODS = 1
 MAX_SHARING_SLOT = 4
 """Rows that one slot may have. More than one convicts the owner, but all nodes must hold the same
 rows whatever came first, and a person who uses one key on a few computers is not cut off."""
+MAX_FAULTS_PER_TARGET = 16
+"""Fault rows about one node (R-NP-07)."""
 MAX_POOL_BYTES = 4 * GIB
 """Rows of everybody together; beyond it only own rows are taken."""
 
@@ -130,6 +135,7 @@ class Acceptance:
             return Outcome(fate=Fate.KNOWN, row=row)
         if held is not None and held.seq > row.seq:
             return Outcome(fate=Fate.STALE, row=row)
+        self._check_standing(row)
         row.verify()
         self._check_contradictions(row, held)
         missing = self._missing_parent(row)
@@ -137,6 +143,8 @@ class Acceptance:
             return self._park(row, missing)
         if not own:
             self._check_room(row, held)
+        if row.table is Table.FAULT and held is None:
+            self._make_room_among_faults(row)
         self._write(row, held)
         return Outcome(fate=Fate.ACCEPTED, row=row)
 
@@ -172,6 +180,16 @@ class Acceptance:
         ).fetchone()
         return None if found is None else _Held(*found)
 
+    def _check_standing(self, row: SignedRow) -> None:
+        """Refuse what a banned node says as a node. A person's files are not touched by bans."""
+        if (
+            RULES[row.table].writers & Role.NODE
+            and self._db.execute(
+                "SELECT 1 FROM np_ban WHERE target = ? AND until >= ?", (row.owner, self.now)
+            ).fetchone()
+        ):
+            raise Malformed("the node is banned", code="owner-banned")
+
     def _check_contradictions(self, row: SignedRow, held: _Held | None) -> None:
         """Keep proofs against the owner; refuse the row that must not win."""
         if held is not None and held.seq == row.seq:
@@ -206,6 +224,38 @@ class Acceptance:
         if recorded.replaced is not None:
             change.leave(item_of(*recorded.replaced))
         change.enter(item_of(proof.period, proof.id))
+        if RULES[proof.table].writers & Role.NODE:
+            self.ban(fraud_ban(NodeId(proof.owner), proof.period))
+        return True
+
+    def _make_room_among_faults(self, row: SignedRow) -> None:
+        """Keep the 16 faults of a target that come first in the day's order, on every node the
+        same.
+        """
+        target = row.key_suffix
+        held = self._db.execute(
+            "SELECT key, auditor FROM fault WHERE target = ?", (target,)
+        ).fetchall()
+        if len(held) < MAX_FAULTS_PER_TARGET:
+            return
+        day = (self.now // DAY_PERIODS).to_bytes(8, "big")
+        last, key = max((rank(day, NodeId(target), auditor), key) for key, auditor in held)
+        if rank(day, NodeId(target), NodeId(row.owner)) > last:
+            raise Malformed("others speak about this node already", code="faults-full")
+        self._drop("tbl = ? AND key = ?", (Table.FAULT, key))
+
+    def ban(self, ban: Ban) -> bool:
+        """Note a ban and drop what the node said as a node; False when it is known."""
+        known = self._db.execute(
+            "SELECT 1 FROM np_ban WHERE target = ? AND until >= ?", (ban.target, ban.until)
+        ).fetchone()
+        if known or ban.until < self.now:
+            return False
+        values = (ban.target, ban.since, ban.until, ban.reason)
+        self._db.execute("INSERT OR REPLACE INTO np_ban VALUES (?, ?, ?, ?)", values)
+        for table, rule in RULES.items():
+            if rule.writers & Role.NODE:
+                self._drop("owner = ? AND tbl = ?", (ban.target, table))
         return True
 
     def _missing_parent(self, row: SignedRow) -> tuple[Table, bytes] | None:
@@ -247,18 +297,21 @@ class Acceptance:
 
     def sweep(self) -> None:
         """Drop rows that expired more than ``SLACK_PERIODS`` ago."""
-        limit = self.now - SLACK_PERIODS
-        expired = self._db.execute(
-            "SELECT tbl, key, owner, period, id, length(raw) FROM np_row WHERE expires < ?",
-            (limit,),
+        self._drop("expires < ?", (self.now - SLACK_PERIODS,))
+        self._sweep_proofs()
+        self._db.execute("DELETE FROM np_ban WHERE until < ?", (self.now - MEMORY_PERIODS,))
+
+    def _drop(self, condition: str, values: tuple[object, ...]) -> None:
+        """Drop rows. The condition is one of this module's own."""
+        found = self._db.execute(
+            f"SELECT tbl, key, owner, period, id, length(raw) FROM np_row WHERE {condition}", values
         ).fetchall()
-        for number, key, owner, period, row_id, size in expired:
+        for number, key, owner, period, row_id, size in found:
             table = Table(number)
             remove_row(self._db, table, key)
             self._change(table).leave(item_of(period, row_id))
             self.gains.add(table, owner, -1, -size)
-        self._db.execute("DELETE FROM np_row WHERE expires < ?", (limit,))
-        self._sweep_proofs()
+        self._db.execute(f"DELETE FROM np_row WHERE {condition}", values)
 
     def _sweep_proofs(self) -> None:
         limit = self.now - PROOF_LIFE_PERIODS

@@ -38,7 +38,8 @@ SENDERS_FAULT = frozenset(
 """Refusals that an honest sender would have made itself. The others may come from another view of
 the network or another clock: ``unknown-table``, ``from-future``, ``expired``, ``slot-reused``,
 ``number-reused``, ``owner-banned``, ``owner-full``, ``pool-full``, ``waiting-full``,
-``proofs-full``.
+``proofs-full``,
+``faults-full``.
 """
 
 

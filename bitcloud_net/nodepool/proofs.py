@@ -20,7 +20,7 @@ from blake3 import blake3
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS
+from bitcloud_net.core.table_rules import DAY_PERIODS, Table
 from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
 
 MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
@@ -46,6 +46,7 @@ class Proof:
     """Two rows that convict their owner."""
 
     kind: ProofKind
+    table: Table
     owner: bytes
     period: int  # of the later row
     id: bytes
@@ -63,6 +64,7 @@ class Proof:
         raw = encoding.encode([kind.value, first.raw, second.raw])
         return cls(
             kind=kind,
+            table=first.table,
             owner=first.owner,
             period=max(first.period, second.period),
             id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
@@ -113,8 +115,8 @@ def record(connection: sqlite3.Connection, proof: Proof) -> Recorded | None:
         if count >= MAX_PROOFS:
             raise Malformed("too many proofs", code="proofs-full")
     connection.execute(
-        "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?)",
-        (proof.owner, proof.id, proof.kind.value, proof.period, proof.raw),
+        "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?, ?)",
+        (proof.owner, proof.table, proof.id, proof.kind.value, proof.period, proof.raw),
     )
     return Recorded(replaced=held)
 

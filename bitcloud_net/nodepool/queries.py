@@ -14,8 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitcloud_net.core.keys import NodeId, PublicKey
-from bitcloud_net.core.row_bodies import FileBody, FolderBody, NodeBody, PlacementBody
+from bitcloud_net.core.lots import Candidate, neighbourhood_of
+from bitcloud_net.core.row_bodies import FaultBody, FileBody, FolderBody, NodeBody, PlacementBody
 from bitcloud_net.core.table_rules import Role
+from bitcloud_net.core.verdicts import (
+    MEMORY_PERIODS,
+    WINDOW_PERIODS,
+    Ban,
+    FaultReason,
+    Statement,
+)
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.typed_tables import unpack_holders
 
@@ -28,6 +36,13 @@ class Node:
     body: NodeBody
     seq: int
     period: int  # when it signed
+
+    @property
+    def candidate(self) -> Candidate:
+        """The node as one that may be drawn by lot."""
+        addresses = self.body.addresses
+        hood = neighbourhood_of(addresses[0]) if addresses else ""
+        return Candidate(node=self.id, since=0, neighbourhood=hood)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +84,14 @@ class Placement:
     cid: bytes
     body: PlacementBody
     seq: int
+    period: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What one auditor says about one target."""
+
+    body: FaultBody
     period: int
 
 
@@ -139,6 +162,38 @@ class Queries:
         """Return all placements of one owner, by cid."""
         sql = f"{_PLACEMENT} WHERE owner = ? ORDER BY cid"
         return tuple(_placement(row) for row in await self._all(sql, owner))
+
+    async def bans(self, period: int) -> tuple[Ban, ...]:
+        """Return the bans that run in ``period`` or ended within the month before, oldest first."""
+        sql = "SELECT * FROM np_ban WHERE until >= ? ORDER BY since, target"
+        return tuple(
+            Ban(target=NodeId(target), since=since, until=until, reason=reason)
+            for target, since, until, reason in await self._all(sql, period - MEMORY_PERIODS)
+        )
+
+    async def statements(self, period: int) -> tuple[Statement, ...]:
+        """Return what auditors said within the six periods up to ``period``, by target."""
+        sql = "SELECT * FROM fault WHERE period > ? ORDER BY target, auditor"
+        return tuple(
+            Statement(
+                auditor=NodeId(row[1]),
+                target=NodeId(row[2]),
+                reason=FaultReason(row[3]),
+                period=row[7],
+                recent=row[5],
+            )
+            for row in await self._all(sql, period - WINDOW_PERIODS)
+        )
+
+    async def fault(self, auditor: bytes, target: bytes) -> Fault | None:
+        """Return one auditor's fault row about one target."""
+        sql = "SELECT reason, count, recent, period FROM fault WHERE key = ?"
+        row = await self._one(sql, auditor + target)
+        if row is None:
+            return None
+        reason, count, recent, period = row
+        body = FaultBody(reason=FaultReason(reason), count=count, recent=recent)
+        return Fault(body=body, period=period)
 
     async def cheats(self) -> tuple[PublicKey, ...]:
         """Return the owners that a proof convicts, to be shown as conflicting."""

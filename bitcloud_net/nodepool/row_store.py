@@ -24,6 +24,7 @@ from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import PROOFS, RULES, SYNCED_TABLES, Table
+from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance, Tally
 from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
 from bitcloud_net.nodepool.migrate import NODEPOOL
@@ -236,6 +237,19 @@ class RowStore:
         count = None if whole else _REPLAY_ROWS
         raws = await self.database.write(lambda _: self._own.newest(count))
         await self.accept_many(raws, source=None)
+
+    async def ban(self, ban: Ban) -> bool:
+        """Note a ban as judged here, and drop what the node has said as a node; False when it, or a
+        longer one, is known. Bans end by themselves.
+        """
+
+        def work(acceptance: Acceptance) -> list[Outcome]:
+            new.append(acceptance.ban(ban))
+            return []
+
+        new: list[bool] = []
+        await self._run(work, None)
+        return new[0]
 
     # In the writer's thread
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from bitcloud_net.core.row_bodies import (
     Body,
+    FaultBody,
     FileBody,
     FolderBody,
     NodeBody,
@@ -58,6 +59,8 @@ def _columns(row: SignedRow, body: Body) -> _Columns:
         return (row.owner, row.key_suffix, body.parent, body.open_key, body.sealed)
     if isinstance(body, UserBody):
         return (body.nickname,)
+    if isinstance(body, FaultBody):
+        return (row.owner, row.key_suffix, int(body.reason), body.count, body.recent)
     return _node_columns(body)
 
 
@@ -67,7 +70,14 @@ def _node_columns(body: NodeBody) -> _Columns:
 
 
 _COLUMN_COUNT: Mapping[Table, int] = MappingProxyType(
-    {Table.NODE: 5, Table.USER: 1, Table.FOLDER: 5, Table.FILE: 4, Table.PLACEMENT: 4}
+    {
+        Table.NODE: 5,
+        Table.USER: 1,
+        Table.FOLDER: 5,
+        Table.FILE: 4,
+        Table.PLACEMENT: 4,
+        Table.FAULT: 5,
+    }
 )
 
 

@@ -22,12 +22,23 @@ CREATE INDEX np_row_expires ON np_row (expires);
 -- Two rows that convict their owner. One proof for an owner is enough: the one with the smallest id.
 CREATE TABLE np_proof (
     owner  BLOB    NOT NULL PRIMARY KEY,
+    tbl    INTEGER NOT NULL, -- of the two rows
     id     BLOB    NOT NULL,
     kind   TEXT    NOT NULL,
     period INTEGER NOT NULL,
     raw    BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX np_proof_id ON np_proof (id);
+
+-- Bans as this node has judged them itself, from proofs and from the statements of auditors.
+CREATE TABLE np_ban (
+    target BLOB    NOT NULL,
+    since  INTEGER NOT NULL,
+    until  INTEGER NOT NULL, -- the last period of the ban
+    reason TEXT    NOT NULL,
+    PRIMARY KEY (target, since)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX np_ban_until ON np_ban (until);
 
 CREATE TABLE node (
     key       BLOB    NOT NULL PRIMARY KEY,
@@ -86,3 +97,16 @@ CREATE TABLE placement (
 ) STRICT;
 CREATE INDEX placement_cid ON placement (cid);
 CREATE INDEX placement_owner ON placement (owner);
+
+CREATE TABLE fault (
+    key     BLOB    NOT NULL PRIMARY KEY, -- auditor || target
+    auditor BLOB    NOT NULL,
+    target  BLOB    NOT NULL,
+    reason  INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    recent  INTEGER NOT NULL, -- bit i: seen in period - i
+    seq     INTEGER NOT NULL,
+    period  INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fault_target ON fault (target);

@@ -1,0 +1,151 @@
+"""Audits the nodes that the lot gives us, and says so when one fails.
+
+Once in each period, at a moment of our own: for every target that our seat is drawn for, one probe.
+A target that works leaves no trace. For one that fails there is a single fault row, signed again
+with a higher count each time. When fewer than half of all we tried answer, our own line is
+probably down, and we say nothing about who is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import trio
+
+from bitcloud_net.core.errors import BadInput, Unavailable
+from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.lots import draw, may_sit
+from bitcloud_net.core.row_bodies import MAX_FAULT_COUNT, Body, FaultBody
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.core.verdicts import FaultReason, may_report, seen_again
+from bitcloud_net.nodepool.queries import Fault, Node
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+PROBES_AT_ONCE: Final = 8
+"""Probes under way; a period has time for thousands."""
+EARLIEST, LATEST = 0.1, 0.8
+"""When in a period the audits begin: not at its start, when all clocks still disagree, and early
+enough that the statements arrive before it ends."""
+
+Probe: TypeAlias = Callable[[NodeId], Awaitable[FaultReason | None]]
+"""Tries a target and returns what is wrong with it, or None. It limits its own time."""
+
+
+class Faults(Protocol):
+    """What the auditor reads (``nodepool.queries``)."""
+
+    async def nodes(self, *, period: int) -> tuple[Node, ...]: ...
+
+    async def fault(self, auditor: bytes, target: bytes) -> Fault | None: ...
+
+
+class RowWriter(Protocol):
+    """What the auditor writes with (``nodepool.row_store``)."""
+
+    async def write(
+        self, table: Table, key_suffix: bytes, body: Body | None, *, signer: SigningKey
+    ) -> SignedRow: ...
+
+
+class PeriodClock(Protocol):
+    """What the auditor needs of a clock."""
+
+    def now_s(self) -> int: ...
+
+    def period(self) -> int: ...
+
+
+class Auditor:
+    """The service. One per node that takes part in audits."""
+
+    def __init__(
+        self,
+        queries: Faults,
+        rows: RowWriter,
+        key: SigningKey,
+        probe: Probe,
+        *,
+        clock: PeriodClock,
+        beacon: Callable[[int], bytes],
+        random: Random,
+    ) -> None:
+        self._queries = queries
+        self._rows = rows
+        self._key = key
+        self._probe = probe
+        self._clock = clock
+        self._beacon = beacon
+        self._random = random
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Audit once in each period until cancelled."""
+        task_status.started()
+        while True:
+            left_s = PERIOD_S - self._clock.now_s() % PERIOD_S
+            await trio.sleep(left_s + self._random.uniform(EARLIEST, LATEST) * PERIOD_S)
+            await self.audit()
+
+    async def audit(self) -> Mapping[NodeId, FaultReason | None]:
+        """Audit this period's targets now, write what failed, and return what was found."""
+        period = self._clock.period()
+        targets = targets_of(
+            self._key.node_id,
+            await self._queries.nodes(period=period),
+            self._beacon(period),
+            period=period,
+        )
+        found = await self._try(targets)
+        answered = sum(reason is not FaultReason.PING_TIMEOUT for reason in found.values())
+        for target, reason in found.items():
+            if reason is FaultReason.PING_TIMEOUT and not may_report(answered, len(found)):
+                continue
+            if reason is not None:
+                await self._say(target, reason, period)
+        return found
+
+    async def _try(self, targets: Sequence[NodeId]) -> dict[NodeId, FaultReason | None]:
+        found: dict[NodeId, FaultReason | None] = {}
+        limiter = trio.CapacityLimiter(PROBES_AT_ONCE)
+
+        async def try_one(target: NodeId) -> None:
+            async with limiter:
+                found[target] = await self._probe(target)
+
+        async with trio.open_nursery() as nursery:
+            for target in targets:
+                nursery.start_soon(try_one, target)
+        return found
+
+    async def _say(self, target: NodeId, reason: FaultReason, period: int) -> None:
+        before = await self._queries.fault(self._key.public, target)
+        if before is not None and before.period >= period:
+            return
+        recent, count = 1, 1
+        if before is not None:
+            recent = seen_again(before.body.recent, before.period, period)
+            count = min(MAX_FAULT_COUNT, before.body.count + 1)
+        body = FaultBody(reason=reason, count=count, recent=recent)
+        try:
+            await self._rows.write(Table.FAULT, target, body, signer=self._key)
+        except (BadInput, Unavailable):
+            return  # 16 others speak already, we are banned ourselves, or have said too much
+
+
+def targets_of(
+    own: NodeId, nodes: Sequence[Node], beacon: bytes, *, period: int
+) -> tuple[NodeId, ...]:
+    """Return the nodes that ``own`` has a seat for."""
+    candidates = [node.candidate for node in nodes]
+    targets = (node.id for node in nodes if node.id != own)
+    return tuple(
+        target
+        for target in targets
+        if may_sit(beacon, target, own, len(nodes))
+        and own in draw(beacon, target, candidates, period=period).seats
+    )

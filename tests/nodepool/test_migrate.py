@@ -1,0 +1,43 @@
+"""A database of every released version opens, keeps its rows, and has the newest form."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from grids import FixedClock, key_of, on_the_spot
+
+from bitcloud_net.core.table_rules import Table
+from bitcloud_net.nodepool.queries import Queries
+from bitcloud_net.nodepool.row_store import open_row_store
+
+SNAPSHOTS = sorted((Path(__file__).parents[1] / "snapshots").glob("nodepool-*.sql"))
+
+
+def form_of(path: Path) -> set[str]:
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)) for (sql,) in found}
+
+
+@pytest.mark.parametrize("snapshot", SNAPSHOTS, ids=lambda path: path.stem)
+async def test_an_older_database_is_migrated(snapshot: Path, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    connection = sqlite3.connect(tmp_path / "old" / "nodepool.db")
+    connection.executescript(snapshot.read_text("utf-8"))
+    connection.close()
+    for name in ("old", "new"):
+        async with open_row_store(tmp_path / name, clock=FixedClock(), run=on_the_spot) as store:
+            if name == "old":
+                assert store.counts[Table.USER] == store.counts[Table.FOLDER] == 1
+                assert (await Queries(store.database).people())[0].nickname == "Mary"
+                assert await Queries(store.database).folder(key_of("mary").public, b"f" * 16)
+    assert form_of(tmp_path / "old" / "nodepool.db") == form_of(tmp_path / "new" / "nodepool.db")
+
+
+def test_there_is_a_snapshot() -> None:
+    assert SNAPSHOTS
