@@ -240,14 +240,17 @@ class YamuxMuxer(IMuxedConn):
             due = trio.current_time() + WATCH_EVERY_S
             await trio.sleep_until(due)
             now = trio.current_time()
-            if now - due > WATCH_EVERY_S:  # we slept, not the peer: its bytes may be waiting
-                self._heard_at = now
+            self._forgive_our_own_sleep(now, due)
             if self._is_dead(now) or (self.session.peer_leaving and not self.session.streams):
                 return
-            self.session.expire(ended_before=now - LINGER_S)
+            self.session.expire(left_before=now - LINGER_S)
             self._wake_changed()
             if now - self._heard_at > PING_AFTER_S or now - self._pinged_at > MEASURE_EVERY_S:
                 self._ping()
+
+    def _forgive_our_own_sleep(self, now: float, due: float) -> None:
+        if now - due > WATCH_EVERY_S:  # this process was stopped: the peer's bytes may be waiting
+            self._heard_at = now
 
     def _ping(self) -> None:
         self._pinged_at = trio.current_time()

@@ -149,7 +149,7 @@ class YamuxStream(IMuxedStream):
     async def close(self) -> None:
         """End our direction and leave: the peer has a minute to end its own."""
         self._session.end(self._stream)
-        self._stream.ended_at = trio.current_time()
+        self._stream.left_at = trio.current_time()
         self.muxed_conn.work()
         await trio.lowlevel.checkpoint()
 

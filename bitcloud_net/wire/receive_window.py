@@ -20,9 +20,9 @@ MAX_WINDOW_BYTES = 16 * MIB
 MIN_ROUND_TRIP_S = 0.01
 """Counted for any link: what it takes until a busy process has read and answered."""
 
-HEADROOM = 2
-"""Updates go out when half the window is used, so twice the product keeps the sender going. While
-the window is what holds it back, this doubles it with every round trip."""
+HEADROOM = 4
+"""Times the product. An update goes out when half the window is used, so a window that holds the
+sender back lets half of itself through in a round trip: four times that doubles it every round."""
 
 
 class ReceiveWindow:

@@ -265,7 +265,7 @@ class YamuxSession:
         if stream.state is StreamState.WE_ENDED:
             stream.forget()
             stream.abandoned = True
-            stream.ended_at = now
+            stream.left_at = now
         else:
             self.reset(stream)
 
@@ -306,10 +306,10 @@ class YamuxSession:
         self.leaving = self.peer_leaving = True
         return streams
 
-    def expire(self, *, ended_before: float) -> None:
+    def expire(self, *, left_before: float) -> None:
         """Reset what we ended and left before that time, and the peer never ended."""
         for stream in list(self._streams.values()):
-            if 0 < stream.ended_at < ended_before:
+            if stream.left_at is not None and stream.left_at < left_before:
                 self.reset(stream)
 
     # --- what there is to send ---

@@ -76,10 +76,10 @@ class MuxStream:
         "_received",
         "_received_bytes",
         "abandoned",
-        "ended_at",
         "ending",
         "handle",
         "id",
+        "left_at",
         "opened_by_us",
         "peer_ended",
         "queued_bytes",
@@ -101,7 +101,7 @@ class MuxStream:
         self.ending = False
         self.peer_ended = False
         self.abandoned = False
-        self.ended_at = 0.0
+        self.left_at: float | None = None
         self.scheduled = False
         self.handle: object = None
         self._outgoing: deque[memoryview] = deque()

@@ -173,11 +173,11 @@ def test_a_stream_that_the_peer_never_ends_expires():
     pair = Pair()
     ours, theirs = pair.open()
     pair.sides[0].end(ours)
-    ours.ended_at = 5.0
+    ours.left_at = 5.0
     pair.settle()
-    pair.sides[0].expire(ended_before=5.0)
+    pair.sides[0].expire(left_before=5.0)
     assert ours.state is StreamState.WE_ENDED
-    pair.sides[0].expire(ended_before=6.0)
+    pair.sides[0].expire(left_before=6.0)
     pair.settle()
     assert ours.state is theirs.state is StreamState.RESET
 
@@ -269,7 +269,7 @@ def test_a_paused_stream_does_not_hold_up_the_others():
         pair.settle()
 
 
-def test_a_fast_reader_gets_a_window_of_twice_rate_times_round_trip():
+def test_a_fast_reader_gets_a_window_of_four_times_rate_times_round_trip():
     pair = Pair()
     pair.sides[1].round_trip_s = 0.2
     ours, theirs = pair.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from contextlib import suppress
 
 from yamux_peers import Pair
 
@@ -44,13 +45,17 @@ class Chaos:
     def act(self, side: int) -> None:
         ends = self.ends[side]
         if not ends or (self.rng.random() < 0.15 and len(ends) < 12):
-            stream = self.pair.sides[side].open(self.pair.now)
-            ends[stream.id] = stream
+            self.open(side)
             return
         stream = self.rng.choice(list(ends.values()))
         deeds = (self.write, self.take, self.end, self.reset, self.ping)
         deed = self.rng.choices(deeds, (35, 40, 6, 2, 2))[0]
         deed(side, stream)
+
+    def open(self, side: int) -> None:
+        with suppress(Unavailable):  # the windows of others have grown into the whole budget
+            stream = self.pair.sides[side].open(self.pair.now)
+            self.ends[side][stream.id] = stream
 
     def write(self, side: int, stream: MuxStream) -> None:
         data = self.rng.randbytes(self.rng.choice(WRITES))
