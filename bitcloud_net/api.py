@@ -175,14 +175,16 @@ async def open_client(
     bootstrap: Sequence[str] = (),
     contribute: tuple[Path, int] | None = None,
     gateway_port: int | None = None,
+    go_on: bool = False,
     passphrase: Callable[[], str] | None = None,
 ) -> AsyncIterator[Client]:
     """Run the node of ``home`` in this process for as long as the block lasts.
 
     ``home`` defaults to ``$BITCLOUD_HOME`` or the system's usual place. ``listen`` and
     ``bootstrap`` are multiaddrs; ``contribute`` lends that many bytes in that folder for this
-    run; ``gateway_port`` starts the gateway at once (0: any port). ``passphrase`` is asked for
-    when the home is locked with one.
+    run; ``gateway_port`` starts the gateway at once (0: any port); ``go_on`` resumes the
+    transfers that an earlier run left unfinished. ``passphrase`` is asked for when the home is
+    locked with one.
 
     Raises:
         BadInput: ``no-home``, ``wrong-passphrase``, ``passphrase-needed``, a bad address.
@@ -192,7 +194,11 @@ async def open_client(
     from bitcloud_net.services.home import default_home
 
     options = Options(
-        listen=listen, bootstrap=bootstrap, contribute=contribute, gateway_port=gateway_port
+        listen=listen,
+        bootstrap=bootstrap,
+        contribute=contribute,
+        gateway_port=gateway_port,
+        go_on=go_on,
     )
     async with open_node(home or default_home(), options, passphrase) as client:
         yield client

@@ -25,7 +25,8 @@ from bitcloud_net.services.repairer import Checked, Repairer
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
 from bitcloud_net.services.traffic import Traffic
-from bitcloud_net.services.transfers import Handle, Transfers
+from bitcloud_net.services.transfers import Handle, Order, Transfers, Work
+from bitcloud_net.storage.transfer_log import TransferLog
 from bitcloud_net.views import (
     Contribution,
     Details,
@@ -37,6 +38,7 @@ from bitcloud_net.views import (
     TestGrid,
     Transfer,
     TransferKind,
+    TransferState,
 )
 
 
@@ -57,6 +59,7 @@ class Parts:
     fetcher: Fetcher
     repairer: Repairer
     transfers: Transfers
+    log: TransferLog
     storage: StorageNode
     switches: Switches
     newsstand: Newsstand
@@ -114,11 +117,10 @@ class LocalClient:
         paths = [_absolute(source) for source in sources]
         await parts.in_step()
 
-        async def work(handle: Handle) -> object:
-            return await parts.publisher.publish(handle, paths, to)
-
         title = paths[0].name if len(paths) == 1 else f"{len(paths)} items"
-        handle = parts.transfers.start(TransferKind.PUBLISH, title, to, work)
+        order = {"do": "publish", "sources": [str(path) for path in paths], "to": to}
+        work = self._work(order)
+        handle = parts.transfers.start(TransferKind.PUBLISH, title, to, work, order)
         if not wait:
             return ()
         return await parts.transfers.wait(handle)  # type: ignore[return-value]
@@ -127,16 +129,45 @@ class LocalClient:
         """See ``Client``."""
         parts = self._parts
         await parts.in_step()
-
-        async def work(handle: Handle) -> object:
-            return await parts.fetcher.fetch(handle, target, _absolute(destination))
-
-        title = target.rpartition("/")[2] if not target.startswith(CAP_PREFIX) else "A shared file"
-        shown = target if not target.startswith(CAP_PREFIX) else ""
-        handle = parts.transfers.start(TransferKind.FETCH, title, shown, work)
+        # A cap grants: it is kept out of lists and logs, so this one ends with its run.
+        by_cap = target.startswith(CAP_PREFIX)
+        order = {"do": "fetch", "target": target, "to": str(_absolute(destination))}
+        title = "A shared file" if by_cap else target.rpartition("/")[2]
+        handle = parts.transfers.start(
+            TransferKind.FETCH,
+            title,
+            "" if by_cap else target,
+            self._work(order),
+            None if by_cap else order,
+        )
         if not wait:
             return destination
         return await parts.transfers.wait(handle)  # type: ignore[return-value]
+
+    async def restore_transfers(self, *, go_on: bool) -> None:
+        """Take over the transfers of earlier runs; with ``go_on`` those that were cut off run."""
+        for logged in reversed(await self._parts.log.transfers()):
+            under_way = not logged.transfer.ended
+            paused = logged.transfer.state is TransferState.PAUSED
+            self._parts.transfers.restore(
+                logged.transfer,
+                self._work(logged.order),
+                logged.order,
+                go_on=go_on and under_way and not paused,
+            )
+
+    def _work(self, order: Order) -> Work[object]:
+        """Return what carries out an order."""
+        publisher, fetcher = self._parts.publisher, self._parts.fetcher
+
+        async def publish(handle: Handle) -> object:
+            paths = [Path(source) for source in order["sources"]]
+            return await publisher.publish(handle, paths, str(order["to"]))
+
+        async def fetch(handle: Handle) -> object:
+            return await fetcher.fetch(handle, str(order["target"]), Path(str(order["to"])))
+
+        return publish if order["do"] == "publish" else fetch
 
     @asynccontextmanager
     async def read(

@@ -54,6 +54,7 @@ from bitcloud_net.settings import Settings, save_settings
 from bitcloud_net.storage.disk import RealDisk
 from bitcloud_net.storage.instance_lock import instance_lock
 from bitcloud_net.storage.own_files import OwnFiles
+from bitcloud_net.storage.transfer_log import TransferLog, open_transfer_log
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.scoreboard import Scoreboard
 from bitcloud_net.views import StatusChanged
@@ -75,6 +76,7 @@ class Options:
     bootstrap: Sequence[str] = ()
     contribute: tuple[Path, int] | None = None
     gateway_port: int | None = None  # None: the gateway starts when it is first needed
+    go_on: bool = False  # with the transfers that an earlier run left unfinished
 
 
 class NetworkOpener(Protocol):
@@ -112,10 +114,15 @@ async def open_node(
                 identity.node, listen=_listen(settings, options), limits=_limits(settings, options)
             )
         )
+        log = await stack.enter_async_context(
+            open_transfer_log(
+                home / "local.db", key=identity.log_key, random_bytes=secrets.token_bytes
+            )
+        )
         services = await stack.enter_async_context(open_tasks())
         stack.callback(services.cancel_scope.cancel)
         _keep_port(home, settings, options, network)
-        builder = _Builder(home, settings, identity, network, rows, services, options, clock)
+        builder = _Builder(home, settings, identity, network, rows, log, services, options, clock)
         client = await builder.start()
         await services.start(ControlServer(client, control_path(home)).run)
         yield client
@@ -157,6 +164,7 @@ class _Builder:
         identity: Identity,
         network: Network,
         rows: RowStore,
+        log: TransferLog,
         services: trio.Nursery,
         options: Options,
         clock: Clock,
@@ -167,6 +175,7 @@ class _Builder:
         self._identity = identity
         self._network = network
         self._rows = rows
+        self._log = log
         self._services = services
         self._clock = clock
         self._newsstand = Newsstand()
@@ -184,21 +193,28 @@ class _Builder:
             self._network,
             connector,
             self._grid.addresses,
-            lambda: self._syncer.state.sessions,
+            self._syncer,
             led_in=bool(bootstrap),
         )
         self._rows.watch(self._neighbours.rows_changed)
         self._rows.watch(lambda news: self._status_changed())
         parts = self._make_parts()
-        for run in (self._syncer.run, self._greeter().run, parts.traffic.run, connector.run):
+        for run in (
+            self._syncer.run,
+            self._greeter().run,
+            parts.traffic.run,
+            parts.transfers.run,
+            connector.run,
+            self._neighbours.run,
+        ):
             await self._services.start(run)
-        await self._services.start(self._neighbours.run)
         lent = options.contribute or self._lent_before()
         if lent is not None:
             await parts.switches.contribute(*lent, remember=options.contribute is None)
         if options.gateway_port is not None:
             await parts.switches.gateway()
         client = LocalClient(parts)
+        await client.restore_transfers(go_on=options.go_on)
         self._services.start_soon(self._tell_status, client)
         return client
 
@@ -235,7 +251,7 @@ class _Builder:
             on_fault=self._punish,
         )
         publisher = Publisher(
-            library, grid, clients, reader, repairer, OwnFiles(), None, secrets.token_bytes
+            library, grid, clients, reader, repairer, OwnFiles(), self._log, secrets.token_bytes
         )
         return Parts(
             home=self._home,
@@ -250,7 +266,10 @@ class _Builder:
             publisher=publisher,
             fetcher=Fetcher(library, reader, OwnFiles()),
             repairer=repairer,
-            transfers=Transfers(self._services, now_s=self._clock.now_s, on_news=tell),
+            transfers=Transfers(
+                self._services, log=self._log, now_s=self._clock.now_s, on_news=tell
+            ),
+            log=self._log,
             storage=storage,
             switches=self._make_switches(storage, library, reader),
             newsstand=self._newsstand,

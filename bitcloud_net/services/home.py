@@ -38,7 +38,7 @@ class Identity:
 
     node: SigningKey
     user: SigningKey
-    vault_key: bytes  # seals what is secret in the local database
+    log_key: bytes  # seals what is secret in the transfer log
 
 
 def default_home() -> Path:
@@ -109,7 +109,7 @@ def identity_of(seed: bytes, node_seed: bytes) -> Identity:
     return Identity(
         node=role_key(node_seed, Role.NODE),
         user=role_key(seed, Role.USER),
-        vault_key=role_secret(seed, Role.VAULT),
+        log_key=role_secret(seed, Role.VAULT),
     )
 
 

@@ -29,6 +29,8 @@ IN_STEP_S: Final = 8.0
 QUIET_S: Final = 0.5
 """When no further node connects for so long, those that are missing are off."""
 STEP_S: Final = 0.02
+ASKED_FIRST: Final = 12
+"""Peers that a program which just started compares its rows with before its first call."""
 
 
 class Wants(Protocol):
@@ -36,6 +38,21 @@ class Wants(Protocol):
 
     def want(self, peer: NodeId) -> None: ...
     def unwant(self, peer: NodeId) -> None: ...
+
+
+class SyncState(Protocol):
+    """How the sync goes (``services.syncer.SyncState``)."""
+
+    @property
+    def sessions(self) -> int: ...
+
+
+class Syncs(Protocol):
+    """The syncer (``services.syncer``)."""
+
+    @property
+    def state(self) -> SyncState: ...
+    def sync_soon(self, peer: NodeId) -> None: ...
 
 
 class Neighbours:
@@ -46,16 +63,15 @@ class Neighbours:
         network: Network,
         connector: Wants,
         addresses: Callable[[], Awaitable[Mapping[NodeId, tuple[str, ...]]]],
-        sessions: Callable[[], int],
+        sync: Syncs,
         *,
         led_in: bool,
     ) -> None:
-        """``sessions`` counts the syncs that ended well; ``led_in`` says whether there is anybody
-        to sync with at all."""
+        """``led_in`` says whether there is anybody to sync with at all."""
         self._network = network
         self._connector = connector
         self._addresses = addresses
-        self._sessions = sessions
+        self._sync = sync
         self._led_in = led_in
         self._changed = trio.Event()
         self._known: frozenset[NodeId] = frozenset()
@@ -81,11 +97,23 @@ class Neighbours:
         if self._in_step or not (self._led_in or self._known):
             return
         with trio.move_on_after(IN_STEP_S):
-            while self._led_in and not self._sessions():  # noqa: ASYNC110 - it only counts
-                await trio.sleep(STEP_S)
+            if self._led_in:
+                await self._ask_around()
             await self._look()
             await self._until_quiet()
         self._in_step = True
+
+    async def _ask_around(self) -> None:
+        """Have a session with each of the first peers: one of them may not know all the others."""
+        while not self._network.peers:  # noqa: ASYNC110 - the connector is at it
+            await trio.sleep(STEP_S)
+        await trio.sleep(STEP_S)  # those that were dialled together arrive together
+        asked = sorted(self._network.peers)[:ASKED_FIRST]
+        for peer in asked:
+            self._sync.sync_soon(peer)
+        with trio.move_on_after(IN_STEP_S / 2):
+            while self._sync.state.sessions < len(asked):  # noqa: ASYNC110 - it only counts
+                await trio.sleep(STEP_S)
 
     async def _until_quiet(self) -> None:
         quiet_since, missing = trio.current_time(), self._missing()

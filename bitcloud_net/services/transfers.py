@@ -9,14 +9,17 @@ on is running the work again: publishing and fetching pick up what is stored alr
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import trio
 
 from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.views import Transfer, TransferChanged, TransferKind, TransferState
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
 
 MAX_ENDED: Final = 100
 """Ended transfers that stay in the list."""
@@ -30,8 +33,21 @@ LOOK_S: Final = 1.0
 AT_RISK_PATIENCE_S: Final = 30.0
 """How long somebody who waits goes on doing so for missing storage receipts."""
 
+REMEMBER_S: Final = 1.0
+"""A transfer that ends sooner is not worth a line in the log."""
+
 T = TypeVar("T")
 Work = Callable[["Handle"], Awaitable[T]]
+
+
+Order = Mapping[str, "str | Sequence[str]"]
+"""What starts a transfer again in a later run; empty for one that ends with its run."""
+
+
+class Log(Protocol):
+    """The transfer log (``storage.transfer_log``)."""
+
+    async def remember(self, transfer: Transfer, order: Order) -> None: ...
 
 
 class Handle:
@@ -123,45 +139,74 @@ class Transfers:
         self,
         nursery: trio.Nursery,
         *,
+        log: Log,
         now_s: Callable[[], int],
         on_news: Callable[[TransferChanged], None],
     ) -> None:
         self._nursery = nursery
+        self._log = log
         self._now_s = now_s
         self._on_news = on_news
+        self._orders: dict[str, Order] = {}
+        self._logged: dict[str, TransferState] = {}  # the state that the log knows
         self._handles: dict[str, Handle] = {}
         self._works: dict[str, Work[object]] = {}
 
-    def start(
-        self, kind: TransferKind, title: str, target: str, work: Work[object], *, id: str = ""
-    ) -> Handle:
-        """Begin a transfer and return its handle at once. ``id`` names one of an earlier run."""
-        handle = self.add(kind, title, target, work, id=id)
-        self._run(handle)
-        return handle
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the log in step until cancelled.
 
-    def add(
+        Raises:
+            LocalFault: ``log-failed``.
+        """
+        task_status.started()
+        while True:
+            await trio.sleep(REMEMBER_S)
+            for id, order in list(self._orders.items()):
+                await self._remember(self._handles[id].snapshot, order)
+
+    async def _remember(self, snapshot: Transfer, order: Order) -> None:
+        if self._logged.get(snapshot.id) == snapshot.state:
+            return
+        if snapshot.id in self._logged or not snapshot.ended:
+            self._logged[snapshot.id] = snapshot.state
+            await self._log.remember(snapshot, order)
+
+    def start(
         self,
         kind: TransferKind,
         title: str,
         target: str,
         work: Work[object],
-        *,
-        id: str = "",
-        state: TransferState = TransferState.WAITING,
+        order: Order | None = None,
     ) -> Handle:
-        """Put a transfer into the list without running it, such as one that was paused."""
+        """Begin a transfer and return its handle at once."""
         snapshot = Transfer(
-            id=id or secrets.token_hex(8),
+            id=secrets.token_hex(8),
             kind=kind,
-            state=state,
+            state=TransferState.WAITING,
             title=title,
             target=target,
             started_s=self._now_s(),
         )
+        handle = self._add(snapshot, work, order or {})
+        self._run(handle)
+        return handle
+
+    def restore(self, snapshot: Transfer, work: Work[object], order: Order, *, go_on: bool) -> None:
+        """Put a transfer of an earlier run into the list; with ``go_on`` run it again."""
+        self._logged[snapshot.id] = snapshot.state
+        handle = self._add(snapshot, work, order)
+        if go_on:
+            self._run(handle)
+        else:
+            handle.ended.set()
+
+    def _add(self, snapshot: Transfer, work: Work[object], order: Order) -> Handle:
         handle = Handle(snapshot, lambda new: self._on_news(TransferChanged(transfer=new)))
         self._handles[snapshot.id] = handle
         self._works[snapshot.id] = work
+        if order:
+            self._orders[snapshot.id] = order
         self._forget_old()
         return handle
 
@@ -211,14 +256,14 @@ class Transfers:
         handle = self._handle(id)
         if handle.snapshot.state is TransferState.DONE:
             raise BadInput("this transfer is done", code="transfer-done")
-        if handle.snapshot.state is TransferState.WAITING or handle.ended.is_set():
+        if handle.ended.is_set():
             handle.ended = trio.Event()
             self._run(handle)
 
     def cancel(self, id: str) -> None:
         """End a transfer for good."""
         handle = self._handle(id)
-        if handle.ended.is_set() or handle.snapshot.state is TransferState.PAUSED:
+        if handle.ended.is_set():
             handle.update(state=TransferState.CANCELLED)
         else:
             handle.stop(TransferState.CANCELLED)
@@ -241,3 +286,5 @@ class Transfers:
         ended = [id for id, handle in self._handles.items() if handle.snapshot.ended]
         for id in ended[: max(0, len(ended) - MAX_ENDED)]:
             del self._handles[id], self._works[id]
+            self._orders.pop(id, None)
+            self._logged.pop(id, None)
