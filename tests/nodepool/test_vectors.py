@@ -1,0 +1,60 @@
+"""The published vectors of the nodepool: the file is up to date, and the library agrees with it."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.nodepool.proofs import Proof
+from bitcloud_net.wire import sync_session as wire
+
+FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS: dict[str, Any] = json.loads((FOLDER / "nodepool.json").read_text("utf-8"))
+
+
+def test_the_file_is_what_its_program_writes() -> None:
+    program = runpy.run_path(str(FOLDER / "make_nodepool_vectors.py"))
+    assert json.loads(json.dumps(program["vectors"]())) == VECTORS
+
+
+@pytest.mark.parametrize("vector", VECTORS["rows"], ids=lambda vector: vector["about"])
+def test_good_rows(vector: dict[str, Any]) -> None:
+    row = SignedRow.parse(bytes.fromhex(vector["wire"]))
+    row.verify()
+    assert row.id.hex() == vector["id"]
+    assert row.table == vector["table"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["refused_rows"], ids=lambda vector: vector["about"])
+def test_refused_rows(vector: dict[str, Any]) -> None:
+    with pytest.raises(Malformed) as caught:
+        SignedRow.parse(bytes.fromhex(vector["wire"])).verify()
+    assert caught.value.code == vector["code"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["proofs"], ids=lambda vector: vector["kind"])
+def test_proofs(vector: dict[str, Any]) -> None:
+    proof = Proof.parse(bytes.fromhex(vector["proof"]))
+    assert (proof.kind.value, proof.id.hex()) == (vector["kind"], vector["id"])
+    one, other = (SignedRow.parse(bytes.fromhex(raw)) for raw in vector["rows"])
+    assert Proof.of(one, other) == Proof.of(other, one) == proof
+
+
+@pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["message"])
+def test_messages(vector: dict[str, Any]) -> None:
+    head, payload = bytes.fromhex(vector["head"]), bytes.fromhex(vector["payload"])
+    parse = wire.parse_request if vector["type"] < 64 else wire.parse_answer
+    message = parse(vector["type"], head, payload)
+    assert type(message).__name__ == vector["message"]
+    assert wire.pack(message) == (vector["type"], head, payload)
+
+
+def test_there_are_at_least_sixty() -> None:
+    parts = ("rows", "refused_rows", "proofs", "messages", "identities")
+    assert sum(len(VECTORS[part]) for part in parts) >= 60

@@ -1,0 +1,248 @@
+"""Write ``nodepool.json``: rows, proofs, messages, partners and lots, good ones and bad ones.
+
+Run from the root of the project: ``python tests/vectors/make_nodepool_vectors.py``. The test
+``tests/nodepool/test_vectors.py`` checks that the file is what this program writes, and that the
+library agrees with every line of it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cbor2
+
+from bitcloud_net.core import keys
+from bitcloud_net.core.identity import Difficulty, puzzle_for
+from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
+from bitcloud_net.core.partners import NodeRing, assign, position_of
+from bitcloud_net.core.row_bodies import (
+    Body,
+    FaultBody,
+    FileBody,
+    FolderBody,
+    NodeBody,
+    PlacementBody,
+    UserBody,
+)
+from bitcloud_net.core.rows import SignedRow, make_row
+from bitcloud_net.core.table_rules import RULES, Role, Table
+from bitcloud_net.core.verdicts import FaultReason
+from bitcloud_net.nodepool.proofs import Proof
+from bitcloud_net.wire import sync_session as wire
+
+PATH = Path(__file__).with_name("nodepool.json")
+OWNER, OTHER = SigningKey(b"\1" * 32), SigningKey(b"\2" * 32)
+PERIOD = 2_900_000
+Json = dict[str, Any]
+
+BODIES: list[tuple[str, bytes, Body]] = [
+    (
+        "a storage node",
+        b"",
+        NodeBody(
+            name="attic",
+            roles=Role.NODE,
+            addresses=("/ip4/203.0.113.5/tcp/4001", "/ip6/2001:db8::5/tcp/4001"),
+            capacity=10**12,
+            used=1,
+        ),
+    ),
+    ("a bare node", b"", NodeBody(name="", roles=Role(0), addresses=(), capacity=0, used=0)),
+    ("a person", b"", UserBody(nickname="Mary")),
+    ("a person with a long name", b"", UserBody(nickname="\u00e9" * 64)),
+    ("a folder", b"f" * 16, FolderBody(parent=b"", open_key=b"k" * 32, sealed=b"sealed")),
+    ("a sealed folder", b"g" * 16, FolderBody(parent=b"f" * 16, open_key=b"", sealed=b"")),
+    ("a file", b"1" * 16, FileBody(folder=b"f" * 16, sealed=b"sealed name and cap")),
+    ("a placement", b"c" * 32, PlacementBody(manifest=b"BC", holders=(b"n" * 32, b"", b"m" * 32))),
+    ("a placement of an inline file", b"d" * 32, PlacementBody(manifest=b"x" * 300, holders=())),
+    ("a fault", b"t" * 32, FaultBody(reason=FaultReason.TOO_SLOW, count=9, recent=0b100101)),
+]
+TABLES = {
+    NodeBody: Table.NODE,
+    UserBody: Table.USER,
+    FolderBody: Table.FOLDER,
+    FileBody: Table.FILE,
+    PlacementBody: Table.PLACEMENT,
+    FaultBody: Table.FAULT,
+}
+
+
+def make(table: Table, suffix: bytes, body: Body | None, **changes: Any) -> SignedRow:
+    numbers = {"seq": 1, "period": PERIOD, "slot": 0, "expires": PERIOD + 100} | changes
+    return make_row(table, suffix, body, signer=OWNER, **numbers)
+
+
+def good_rows() -> list[Json]:
+    rows = [(about, make(TABLES[type(body)], suffix, body)) for about, suffix, body in BODIES]
+    user = UserBody(nickname="Mary")
+    life = RULES[Table.FILE].tombstone_life_periods
+    rows += [
+        ("a deleted file", make(Table.FILE, b"1" * 16, None, seq=2, expires=PERIOD + life)),
+        ("the largest numbers", make(Table.USER, b"", user, seq=2**63 - 1, slot=2**63 - 1)),
+        ("a row of the first period", make(Table.USER, b"", user, seq=0, period=0, expires=0)),
+        ("a co-owner signs too", make(Table.USER, b"", user, co_signers=[OTHER])),
+    ]
+    return [
+        {"about": about, "table": row.table.value, "wire": row.raw.hex(), "id": row.id.hex()}
+        for about, row in rows
+    ]
+
+
+def crafted(changes: dict[int, object], sign: bool = True) -> bytes:
+    content, signatures = cbor2.loads(make(Table.USER, b"", UserBody(nickname="Mary")).raw)
+    for at, value in changes.items():
+        content[at] = value
+    if sign:
+        row_id = keys.derive(cbor2.dumps(content, canonical=True), "row")
+        signatures = [[OWNER.public, OWNER.sign("row", row_id)]]
+    return cbor2.dumps([content, signatures], canonical=True)
+
+
+BAD_FIELDS: list[tuple[str, dict[int, object], str]] = [
+    ("version 2", {0: 2}, "bad-row"),
+    ("true for the version", {0: True}, "bad-row"),
+    ("table 0", {1: 0}, "unknown-table"),
+    ("table 99", {1: 99}, "unknown-table"),
+    ("a table that is text", {1: "user"}, "bad-row"),
+    ("another table's body", {1: 1}, "bad-body"),
+    ("somebody else's key", {2: OTHER.public}, "bad-key"),
+    ("a key with something behind the owner", {2: OWNER.public + b"x"}, "bad-key"),
+    ("an empty key", {2: b""}, "bad-key"),
+    ("a short owner", {3: b"short"}, "bad-key"),
+    ("a negative number", {4: -1}, "bad-number"),
+    ("2^63 as a number", {4: 2**63}, "row-not-canonical"),
+    ("a float as a number", {4: 1.5}, "row-not-canonical"),
+    ("text as a number", {4: "1"}, "bad-number"),
+    ("true as a number", {4: True}, "bad-number"),
+    ("a period beyond 2^40", {5: 2**40 + 1}, "bad-number"),
+    ("a negative slot", {6: -1}, "bad-number"),
+    ("an expiry beyond 2^40", {7: 2**40 + 1}, "bad-number"),
+    ("an empty body", {8: {}}, "bad-body"),
+    ("a list as a body", {8: []}, "bad-body"),
+    ("a field too many", {8: {"nickname": "Mary", "x": 1}}, "bad-body"),
+    ("a name of 65 characters", {8: {"nickname": "x" * 65}}, "bad-body"),
+    ("a line break in a name", {8: {"nickname": "a\nb"}}, "bad-body"),
+    ("a zero byte in a name", {8: {"nickname": "a\0b"}}, "bad-body"),
+    ("bytes as a name", {8: {"nickname": b"Mary"}}, "bad-body"),
+    ("a name that is not in NFC", {8: {"nickname": "e\u0301"}}, "row-not-canonical"),
+    ("no list of co-owners", {9: None}, "bad-row"),
+    ("the owner as co-owner", {9: [OWNER.public]}, "bad-row"),
+    ("a co-owner who did not sign", {9: [OTHER.public]}, "bad-row"),
+    ("two co-owners", {9: [b"a" * 32, b"b" * 32]}, "bad-row"),
+]
+
+
+def bad_rows() -> list[Json]:
+    good = make(Table.USER, b"", UserBody(nickname="Mary")).raw
+    bad = [(about, crafted(changes), code) for about, changes, code in BAD_FIELDS]
+    flipped = bytearray(good)
+    flipped[-1] ^= 1
+    bad += [
+        ("a changed name", crafted({8: {"nickname": "Marx"}}, sign=False), "bad-signature"),
+        ("a changed bit in the signature", bytes(flipped), "bad-signature"),
+        ("nothing", b"", "row-not-canonical"),
+        ("a byte too few", good[:-1], "row-not-canonical"),
+        ("a byte too many", good + b"\0", "row-not-canonical"),
+        ("a list of indefinite length", b"\x9f" + good[1:] + b"\xff", "row-not-canonical"),
+        ("a length in more bytes than needed", b"\x98\x02" + good[1:], "row-not-canonical"),
+        ("a tag in front", b"\xd9\xd9\xf7" + good, "row-not-canonical"),
+        ("an empty list", b"\x80", "bad-row"),
+        ("no signature", cbor2.dumps([cbor2.loads(good)[0], []], canonical=True), "bad-row"),
+    ]
+    return [{"about": about, "wire": raw.hex(), "code": code} for about, raw, code in bad]
+
+
+def proofs() -> list[Json]:
+    user = [UserBody(nickname=name) for name in ("one", "other")]
+    pairs = {
+        "number": [make(Table.USER, b"", body) for body in user],
+        "slot": [make(Table.USER, b"", body, seq=at) for at, body in enumerate(user)],
+    }
+    return [
+        {
+            "kind": kind,
+            "rows": [row.raw.hex() for row in pair],
+            "proof": (proof := Proof.of(*pair)).raw.hex(),
+            "id": proof.id.hex(),
+        }
+        for kind, pair in pairs.items()
+    ]
+
+
+def messages() -> list[Json]:
+    state = wire.SetState(set=2, count=5, fingerprint=b"\7" * 16)
+    rows = (b"row one", b"row number two")
+    examples: list[wire.Request | wire.Answer] = [
+        wire.Hello(now_s=PERIOD * 600, states=(state,)),
+        wire.Recon(set=2, message=bytes.fromhex("6100000200")),
+        wire.Want(set=0, ids=(b"\1" * 32, b"\2" * 32)),
+        wire.Rows(set=1, hops=3, raws=rows),
+        wire.HelloIs(now_s=0, states=()),
+        wire.ReconIs(message=b"\x61"),
+        wire.RowsAre(considered=2, raws=rows),
+        wire.Took(accepted=2, refused=0),
+        wire.RefusedIs(error_code="budget", text="come again"),
+    ]
+    packed = [(type(message).__name__, wire.pack(message)) for message in examples]
+    return [
+        {"message": name, "type": kind, "head": head.hex(), "payload": payload.hex()}
+        for name, (kind, head, payload) in packed
+    ]
+
+
+def drawing() -> Json:
+    nodes = [NodeId(bytes([at]) * 32) for at in range(1, 41)]
+    beacon = b"\5" * 32
+    partners = assign(NodeRing(nodes), nodes[0], beacon)
+    lot = draw(beacon, nodes[0], [Candidate(node=node, since=0) for node in nodes], period=PERIOD)
+    small = [Candidate(node=node, since=PERIOD) for node in nodes[:10]]
+    few = draw(beacon, nodes[0], small, period=PERIOD)
+    return {
+        "about": "nodes 1 to 40 with the ids 01…01 to 28…28; beacon 05…05; for node 1",
+        "position_of_node_1": f"{position_of(nodes[0]):064x}",
+        "near": [node[0] for node in partners.near],
+        "random": [node[0] for node in partners.random],
+        "seats": [node[0] for node in lot.seats],
+        "quorum": lot.quorum,
+        "seats_among_10": [node[0] for node in few.seats],
+        "quorum_among_10": few.quorum,
+        "neighbourhoods": {
+            address: neighbourhood_of(address)
+            for address in ("/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/tcp/1", "/ip4/10.0.0.1/tcp/1")
+        },
+    }
+
+
+def identities() -> list[Json]:
+    easy = Difficulty(bits=4, memory_kib=64)
+    found = []
+    for role in (Role.NODE, Role.GATEWAY, Role.PUBLISHER):
+        puzzle = puzzle_for(OWNER.public, role, 20_000, b"\5" * 32, easy)
+        nonce = next(nonce for nonce in range(10_000) if puzzle.holds(nonce))
+        found.append({"role": role.value, "first_nonce": nonce})
+    return found
+
+
+def vectors() -> Json:
+    return {
+        "about": "Owner: the Ed25519 key of the seed 01…01; co-owner: of 02…02. README.md in "
+        "bitcloud_net/nodepool explains every field. Identities: key of the owner, beacon 05…05, "
+        "4 bits, 64 KiB.",
+        "rows": good_rows(),
+        "refused_rows": bad_rows(),
+        "proofs": proofs(),
+        "messages": messages(),
+        "drawing": drawing(),
+        "identities": identities(),
+    }
+
+
+def main() -> None:
+    PATH.write_text(json.dumps(vectors(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
