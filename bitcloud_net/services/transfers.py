@@ -30,7 +30,7 @@ SPEED_S: Final = 3.0
 
 LOOK_S: Final = 1.0
 """How often somebody who waits looks whether the transfer is at risk."""
-AT_RISK_PATIENCE_S: Final = 30.0
+AT_RISK_PATIENCE_S: Final = 15.0
 """How long somebody who waits goes on doing so for missing storage receipts."""
 
 REMEMBER_S: Final = 1.0
@@ -237,7 +237,7 @@ class Transfers:
             risky_s = risky_s + LOOK_S if at_risk else 0.0
             if risky_s >= AT_RISK_PATIENCE_S:
                 raise Unavailable(
-                    f"{handle.snapshot.title} can be read but is not safe yet: "
+                    f"{handle.snapshot.title}: readable, but not safe yet: "
                     f"{handle.snapshot.receipts} of {handle.snapshot.receipts_needed} storage "
                     "receipts; keep a node running, or repair it when more nodes are on",
                     code="at-risk",
