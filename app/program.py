@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from app.single_instance import SingleInstance
 from app.theme import Theme, load_fonts
 from app.widgets.emblem import draw_logo
 from app.window import Window
+
+SIGNAL_TICK_MS = 250
+"""How soon a signal from outside is noticed."""
 
 SELFTEST_MS = 60_000
 """The self-test gives up after this long."""
@@ -80,10 +84,19 @@ class Program(QObject):
         QTimer.singleShot(0, self.session.start)
         if link:
             self.session.state_changed.connect(lambda: self._open_once_ready(link))
+        self._quit_on_signals()
         code = self._app.exec()
         stopped = self.session.stop()
         self._instance.close()
         return code if stopped else 1
+
+    def _quit_on_signals(self) -> None:
+        """Close as asked by Ctrl-C or the system; Python sees a signal only when it runs."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._app.quit())
+        ticks = QTimer(self, interval=SIGNAL_TICK_MS)
+        ticks.timeout.connect(lambda: None)
+        ticks.start()
 
     def selftest(self) -> int:
         """Open the window and the node, wait until it answers, close; 0 when all went well."""

@@ -4,6 +4,7 @@ for."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl, Signal
@@ -37,6 +38,7 @@ from app.models.entry_model import address_of
 from app.models.listing import path_names
 from app.pages.contribute import ContributePage
 from app.pages.files import FilesPage
+from app.pages.player import make_player
 from app.pages.preview import PreviewPage, can_preview_text
 from app.pages.settings import SettingsPage
 from app.pages.test_grid import TestGridPage
@@ -57,6 +59,8 @@ from bitcloud_net.api import Details, Entry, EntryKind, Transfer, TransferKind, 
 
 SIZE = (1360, 820)
 MIN_SIZE = (960, 600)
+MAX_LINK_CHARACTERS = 2048
+"""Longer links are refused (security design, 3.5)."""
 
 
 def is_local_address(url: QUrl) -> bool:
@@ -116,6 +120,11 @@ class Window(QMainWindow):
             "settings": (self.settings, [self.tr("Settings")]),
             "preview": (self.preview, [self.tr("Preview")]),
         }
+        self._player = make_player(theme)
+        if self._player is not None:
+            self._pages["player"] = (self._player, [self.tr("Player")])
+            self._player.closed.connect(lambda: self.show_page("files"))
+            self._player.failed.connect(self._play_outside)
         self._build()
         self.drop_zone = DropZone(theme, self)
         self.toast = Toast(theme, self)
@@ -205,11 +214,13 @@ class Window(QMainWindow):
         """Show a page by its key."""
         page, _names = self._pages[key]
         self._stack.setCurrentWidget(page)
-        if key != "preview":
+        if key in ("preview", "player"):
+            page.setFocus()
+        else:
             self.sidebar.choose(key)
+        if key == "files":
+            self.files.area.setFocus()
         self._show_place()
-        if key in ("files", "preview"):
-            (self.files.area if key == "files" else page).setFocus()
 
     def _current_key(self) -> str:
         current = self._stack.currentWidget()
@@ -250,7 +261,7 @@ class Window(QMainWindow):
         self.files.reveal(path)
 
     def _escape(self) -> None:
-        if self._current_key() == "preview":
+        if self._current_key() in ("preview", "player"):
             self.show_page("files")
         elif self.toolbar.search.text():
             self.toolbar.search.clear()
@@ -282,7 +293,9 @@ class Window(QMainWindow):
     def open_link(self, link: str) -> None:
         """Show or open what a ``bitcloud:`` link names. A link can do nothing else."""
         self.toolbar.search.clear()
-        if link.startswith("bitcloud:/"):
+        if len(link) > MAX_LINK_CHARACTERS or not link.startswith("bitcloud:"):
+            self.toast.show_notice(Tone.ERROR, self.tr("This is not a link of Bitcloud."))
+        elif link.startswith("bitcloud:/"):
             self.reveal(link.removeprefix("bitcloud:/").strip("/"))
         else:
             self._open_target(link, self._open_url)
@@ -364,7 +377,21 @@ class Window(QMainWindow):
 
     def _play(self, entry: Entry) -> None:
         plays = family(entry) in ("video", "audio")
-        self._open_target(entry.path, self._play_url if plays else self._open_url)
+        inside = self._player is not None and plays
+        opener = self._play_url if plays else self._open_url
+        self._open_target(entry.path, partial(self._play_inside, entry) if inside else opener)
+
+    def _play_inside(self, entry: Entry, url: QUrl) -> bool:
+        if self._player is not None:
+            self._player.play(entry, url)
+            self.show_page("player")
+        return True
+
+    def _play_outside(self, url: QUrl) -> None:
+        """Let the system play what this window's player cannot."""
+        self.show_page("files")
+        if is_local_address(url):
+            self._play_url(url)
 
     def _open_target(self, target: str, opener: Callable[[QUrl], bool]) -> None:
         def done(address: str) -> None:

@@ -336,7 +336,7 @@ class DetailsPane(QFrame):
         return [
             (self.tr("Kind"), kind_text(entry.media_type, entry.name) if is_file else ""),
             (self.tr("Holds"), items),
-            (self.tr("Size"), size_text(entry.size_bytes) if entry.size_bytes is not None else ""),
+            (self.tr("Size"), size_text(entry.size_bytes) if is_file or entry.size_bytes else ""),
             (self.tr("Modified"), ago_text(entry.modified_s, now_s())),
             (self.tr("Access"), self.tr("Public — anyone") if names[0] == "Public" else ""),
             (self.tr("Key"), entry.fingerprint or ""),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.pages.player import clock_text
 from app.pages.test_grid import promise_text, seventy_percent_left
 from app.text import (
     ago_text,
@@ -147,3 +148,11 @@ def test_save_dialog_gets_a_harmless_name(name: str) -> None:
     assert "/" not in safe
     assert "\\" not in safe
     assert safe.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [(0, "0:00"), (7_900, "0:07"), (754_000, "12:34"), (4_956_000, "1:22:36"), (-5, "0:00")],
+)
+def test_positions_of_films(milliseconds: int, text: str) -> None:
+    assert clock_text(milliseconds) == text
