@@ -47,12 +47,14 @@ class Tally:
 
     def add(self, table: Table, owner: bytes, rows: int, size: int) -> None:
         """Count ``rows`` more (or fewer) rows and ``size`` bytes of one owner."""
+        self.size += size
+        if not RULES[table].key_suffix_bytes:
+            return  # its key is the owner, so there can only be one
         count = self.per_owner.get((table, owner), 0) + rows
         if count:
             self.per_owner[table, owner] = count
         else:
             self.per_owner.pop((table, owner), None)
-        self.size += size
 
     def merge(self, gains: Tally) -> None:
         """Take over what a batch gained, after its commit."""

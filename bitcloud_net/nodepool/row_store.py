@@ -388,10 +388,11 @@ async def _enter(stack: AsyncExitStack, path: Path, run: Runner) -> Database:
 
 def _load(db: sqlite3.Connection) -> tuple[Tally, dict[int, list[bytes]]]:
     tally = Tally()
-    for number, owner, rows, size in db.execute(
-        "SELECT tbl, owner, count(*), sum(length(raw)) FROM np_row GROUP BY tbl, owner"
+    for number, owner, rows in db.execute(
+        "SELECT tbl, owner, count(*) FROM np_row WHERE owner != key GROUP BY owner, tbl"
     ):
-        tally.add(Table(number), owner, rows, size)
+        tally.add(Table(number), owner, rows, 0)
+    (tally.size,) = db.execute("SELECT coalesce(sum(length(raw)), 0) FROM np_row").fetchone()
     items: dict[int, list[bytes]] = {}
     for number, period, row_id in db.execute("SELECT tbl, period, id FROM np_row"):
         items.setdefault(number, []).append(item_of(period, row_id))
