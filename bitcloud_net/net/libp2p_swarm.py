@@ -35,6 +35,7 @@ from multiaddr import Multiaddr
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.net.limits import NetLimits
+from bitcloud_net.net.one_round_trip import OneRoundTripSecurity, select_at_once
 from bitcloud_net.net.peer_id import node_id_from_bytes
 from bitcloud_net.net.tuned_tcp import TunedTcp
 
@@ -101,7 +102,11 @@ class GatedMuxer(MuxerMultistream):
     async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
         """Return the muxer of a secured connection."""
         peer = self._gate.admit(peer_id)
-        protocol, _ = await self._selector.select(conn, conn.is_initiator, self.negotiate_timeout)
+        protocol = TProtocol(YAMUX)
+        if conn.is_initiator:
+            await select_at_once(conn, protocol)
+        else:
+            await self._selector.select(conn, False, self.negotiate_timeout)
         muxer = self._layers.yamux(
             conn, peer_id, self._gate.limits, lambda reason: self._report(peer, reason)
         )
@@ -156,6 +161,7 @@ def make_host(
     peer_id = ID.from_pubkey(pair.public_key)
     limits = gate.limits
     upgrader = TransportUpgrader({NOISE: layers.noise(pair)}, {})
+    upgrader.security_multistream = OneRoundTripSecurity(upgrader.security_multistream.transports)
     upgrader.muxer_multistream = GatedMuxer(layers, gate, report)
     peerstore = PeerStore()
     peerstore.add_key_pair(peer_id, pair)

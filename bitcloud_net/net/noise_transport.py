@@ -20,10 +20,11 @@ from libp2p.peer.id import ID
 from libp2p.security.exceptions import HandshakeFailure
 from multiaddr import Multiaddr
 
-from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.errors import Malformed, Refused
 from bitcloud_net.core.keys import KEY_BYTES
 from bitcloud_net.core.units import KIB
 from bitcloud_net.net.peer_id import peer_id_bytes
+from bitcloud_net.wire.multistream import Agreement, opening
 from bitcloud_net.wire.noise_handshake import HandshakeResult, NoiseHandshake
 from bitcloud_net.wire.noise_payload import pack_payload, to_sign
 from bitcloud_net.wire.noise_records import Piece, RecordOpener, RecordSealer
@@ -58,28 +59,45 @@ class NoiseTransport(ISecureTransport):
         """Begin a handshake. Who answered is ``get_remote_peer()``; the caller compares."""
         return await self._shake_hands(conn, dialled=True)
 
-    async def _shake_hands(self, conn: IRawConnection, *, dialled: bool) -> NoiseConnection:
+    async def begin_at_once(self, conn: IRawConnection, protocol: str) -> NoiseConnection:
+        """Ask for Noise by its ``protocol`` name and begin the handshake in the same packet.
+
+        Raises:
+            HandshakeFailure: as above, or the peer does not speak Noise.
+        """
+        return await self._shake_hands(conn, dialled=True, ask=protocol)
+
+    async def _shake_hands(
+        self, conn: IRawConnection, *, dialled: bool, ask: str | None = None
+    ) -> NoiseConnection:
         handshake = NoiseHandshake(
             dialled=dialled,
             static=self._static,
             ephemeral=os.urandom(KEY_BYTES),
             payload=self._payload,
         )
+        wish = b"" if ask is None else opening(ask)
+        agreement = None if ask is None else Agreement(ask)
         data = b""
         try:
             while True:
                 if answer := handshake.receive(data):
-                    await conn.write(answer)
+                    await conn.write(wish + answer)
+                    wish = b""
                 if (result := handshake.result) is not None:
                     return NoiseConnection(conn, self._pair, result, dialled=dialled)
                 if not (data := await conn.read(HANDSHAKE_READ_BYTES)):
                     raise HandshakeFailure("the peer hung up during the handshake")
-        except (Malformed, IOException, OSError) as error:
+                if agreement is not None:
+                    data = agreement.receive(data)
+        except (Malformed, Refused, IOException, OSError) as error:
             raise HandshakeFailure(str(error)) from error
 
 
 class NoiseConnection(ISecureConn):
     """A connection to a proven peer. One task may send while another receives."""
+
+    negotiated_security_protocol: str | None = None  # libp2p notes it here
 
     def __init__(
         self, raw: IRawConnection, pair: KeyPair, result: HandshakeResult, *, dialled: bool

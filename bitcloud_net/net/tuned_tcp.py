@@ -77,6 +77,8 @@ class TunedStream(TrioTCPStream):
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 raise ConnectionClosedError(str(error), transport="tcp") from error
             self._traffic.received += len(data)
+            if n is None or n >= len(data):
+                return bytes(data)  # no copy: it is bytes already
             self._ahead = memoryview(data)
         piece = self._ahead[:n]
         self._ahead = self._ahead[len(piece) :]
