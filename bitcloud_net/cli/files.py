@@ -134,7 +134,7 @@ async def url(arguments: Namespace, out: Output) -> None:
         address = await running.url(arguments.target)
         out.answer({"url": address}, [address])
         return
-    async with open_node(arguments) as client:
+    async with open_node(arguments, stays=True) as client:
         address = await client.url(arguments.target)
         out.answer({"url": address}, [address])
         out.note("serving it from here, as no node runs for this home; Ctrl-C ends it")

@@ -24,6 +24,7 @@ async def run(arguments: Namespace, out: Output) -> None:
         listen=tuple(arguments.listen),
         bootstrap=tuple(arguments.bootstrap),
         contribute=lent,
+        stays=True,
     ) as client:
         status = await client.status()
         ready = {"node": status.node, "network": status.network, "addresses": status.addresses}
@@ -46,7 +47,7 @@ async def gateway(arguments: Namespace, out: Output) -> None:
         out.answer({"gateway": address}, [address])
         out.note("the node that runs for this home serves it already")
         return
-    async with open_node(arguments, gateway_port=arguments.port) as client:
+    async with open_node(arguments, gateway_port=arguments.port, stays=True) as client:
         address = (await client.status()).gateway
         out.answer({"gateway": address}, [address or ""])
         out.note("serving; Ctrl-C ends it")

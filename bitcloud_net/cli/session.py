@@ -57,8 +57,12 @@ async def open_node(
     bootstrap: tuple[str, ...] = (),
     contribute: tuple[Path, int] | None = None,
     gateway_port: int | None = None,
+    stays: bool = False,
 ) -> AsyncIterator[Client]:
-    """Open a node in this process. A local test grid of the same home is joined by itself."""
+    """Open a node in this process. A local test grid of the same home is joined by itself.
+
+    One that ``stays`` goes on with the transfers that an earlier run left unfinished.
+    """
     home = home_of(arguments)
     grid = read_record(home)
     async with api.open_client(
@@ -67,6 +71,7 @@ async def open_node(
         bootstrap=(*bootstrap, *(grid.addresses if grid else ())),
         contribute=contribute,
         gateway_port=gateway_port,
+        go_on=stays,
         passphrase=passphrase_of(arguments),
     ) as client:
         yield client

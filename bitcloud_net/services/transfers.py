@@ -159,10 +159,17 @@ class Transfers:
             LocalFault: ``log-failed``.
         """
         task_status.started()
-        while True:
-            await trio.sleep(REMEMBER_S)
-            for id, order in list(self._orders.items()):
-                await self._remember(self._handles[id].snapshot, order)
+        try:
+            while True:
+                await trio.sleep(REMEMBER_S)
+                await self._remember_all()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._remember_all()  # what ended since, or it would look cut off
+
+    async def _remember_all(self) -> None:
+        for id, order in list(self._orders.items()):
+            await self._remember(self._handles[id].snapshot, order)
 
     async def _remember(self, snapshot: Transfer, order: Order) -> None:
         if self._logged.get(snapshot.id) == snapshot.state:
@@ -219,7 +226,7 @@ class Transfers:
         """
         try:
             await self._until_ended(handle)
-        except trio.Cancelled:
+        except (trio.Cancelled, KeyboardInterrupt):
             handle.stop(TransferState.CANCELLED)
             raise
         if handle.error is not None:
