@@ -40,6 +40,9 @@ T = TypeVar("T")
 MAX_LISTINGS = 256
 """Folders kept in memory. Beyond it the one not looked at for longest is forgotten."""
 
+MAX_SEARCHED = 200
+"""Folders that a search loads by itself; fewer than are kept, so that none pushes another out."""
+
 MAX_HEALTHS = 4096
 """Files whose health is remembered; some 100 bytes each."""
 
@@ -239,6 +242,20 @@ class Session(QObject):
     def search(self, text: str) -> tuple[Entry, ...]:
         """Return everything seen so far whose name contains all words of ``text``."""
         return search(self._listings.values(), text)
+
+    def look_further(self) -> None:
+        """Load folders that were only seen from outside, so that a search reaches them.
+
+        Each answer may show more of them; asking again goes deeper, up to ``MAX_SEARCHED``.
+        """
+        unseen = [
+            entry.path
+            for listing in self._listings.values()
+            for entry in listing.entries
+            if entry.kind is not EntryKind.FILE and entry.path not in self._listings
+        ]
+        for path in unseen[: max(0, MAX_SEARCHED - len(self._listings))]:
+            self.listing(path)
 
     def known_files(self) -> tuple[Entry, ...]:
         """Return the files seen so far, newest first."""

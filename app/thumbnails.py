@@ -35,6 +35,9 @@ MAX_KEPT = 256
 """Thumbnails in memory: 256 of 512 x 288 pixels are 150 MB at the very most, 75 MB in practice."""
 
 TIMEOUT_MS = 15_000
+"""A decoder that takes longer is killed; it has 10 s of processor time."""
+
+KILL_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,15 @@ class Thumbnails(QObject):
     def load(self, entry: Entry, side: int, done: Callable[[QPixmap | None], None]) -> None:
         """Decode a picture at up to ``side`` pixels; ``done`` gets None when that fails."""
         self._enqueue(_Request(f"{entry.path}@{side}", entry.path, side, done), first=True)
+
+    def stop(self) -> None:
+        """End the helper process; called when the window closes."""
+        self._waiting.clear()
+        self._current = None
+        decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            decoder.kill()
+            decoder.waitForFinished(KILL_MS)
 
     def _keep(self, key: str, entry: Entry, pixmap: QPixmap | None) -> None:
         self._kept[key] = pixmap

@@ -99,7 +99,7 @@ class Window(QMainWindow):
         self.setMinimumSize(*MIN_SIZE)
         self.resize(*SIZE)
         self.setAcceptDrops(True)
-        thumbnails = Thumbnails(session, self)
+        thumbnails = self._thumbnails = Thumbnails(session, self)
         copies = LocalCopies(session, self)
         self.sidebar = Sidebar(theme, session)
         self.toolbar = Toolbar(theme)
@@ -570,6 +570,7 @@ class Window(QMainWindow):
             self._confirm_close(len(running))
             return
         self._preferences.geometry = self.saveGeometry()
+        self._thumbnails.stop()
         super().closeEvent(event)
 
     def _confirm_close(self, count: int) -> None:

@@ -184,6 +184,8 @@ class FilesPage(QWidget):
     def search(self, text: str) -> None:
         """Show what has been seen with these words in its name; empty text ends the search."""
         self._searched = text.strip()
+        if self._searched:
+            self._session.look_further()
         self.refresh()
 
     def set_view(self, mode: ViewMode) -> None:
@@ -192,6 +194,8 @@ class FilesPage(QWidget):
         self._arrange()
 
     def _on_listing(self, path: str) -> None:
+        if self._searched:
+            self._session.look_further()
         if path == self.path or self._searched:
             self.refresh()
         elif path == parent_path(self.path):
@@ -244,7 +248,7 @@ class FilesPage(QWidget):
         found = self._session.search(self._searched)
         self.area.show_head(
             self.tr("Found"),
-            self.tr("{count} with “{words}” in the folders seen so far").format(
+            self.tr("{count} with “{words}”").format(
                 count=count_text(len(found), "{count} name", "{count} names"),
                 words=isolated(self._searched),
             ),
@@ -253,7 +257,7 @@ class FilesPage(QWidget):
             self.area.show_entries(found)
         else:
             self.area.show_state(
-                self.tr("Nothing found."), self.tr("Open more folders to search them as well.")
+                self.tr("Nothing found."), self.tr("Every word must occur in the name.")
             )
 
     def _title(self) -> str:

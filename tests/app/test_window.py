@@ -276,6 +276,13 @@ def test_search_finds_what_was_seen(desk: Desk, qtbot: QtBot) -> None:
     assert len(names(desk)) == 2
 
 
+def test_search_reaches_folders_not_opened_yet(desk: Desk, qtbot: QtBot) -> None:
+    desk.window.toolbar.search.setText("harbour jpg")
+    qtbot.waitUntil(lambda: names(desk) == ["Harbour.jpg", "Harbour.jpg"])
+    paths = [entry.path for entry in desk.window.files.area.model.entries]
+    assert sorted(paths) == [f"Public/{p}/Pictures/Harbour.jpg" for p in ("Alice", "Bob")]
+
+
 def test_a_pasted_link_is_opened_and_nothing_else(desk: Desk, qtbot: QtBot) -> None:
     search = desk.window.toolbar.search
     search.setText("bitcloud:1:fr:abc:defg")
