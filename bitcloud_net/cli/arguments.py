@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     program.add_argument("--version", action="version", version=f"bitcloud {__version__}")
     verbs = program.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
-    for add in (_identity, _files, _care, _node, _transfers, _test_grid, _demo):
+    for add in (_identity, _files, _care, _node, _transfers, _nodepool, _test_grid, _demo):
         add(verbs)
     return program
 
@@ -274,6 +274,47 @@ def _transfers(verbs: Subparsers) -> None:
         "action", nargs="?", choices=("list", "pause", "resume", "cancel"), default="list"
     )
     transfers.add_argument("id", nargs="?", metavar="ID", help="as the list shows it")
+
+
+def _nodepool(verbs: Subparsers) -> None:
+    sql = _verb(
+        verbs,
+        "sql",
+        "nodepool:sql",
+        "answer a SELECT from the shared database",
+        """
+        bitcloud sql "SELECT nickname, hex(key) FROM user"
+        bitcloud sql --csv "SELECT name, capacity FROM node ORDER BY capacity DESC"
+        """,
+    )
+    sql.add_argument("statement", metavar="SELECT", help="one statement; it cannot change anything")
+    sql.add_argument("--csv", action="store_true", help="answer in CSV on stdout")
+
+    simulate = _verb(
+        verbs,
+        "simulate",
+        "nodepool:simulate",
+        "show how fast new rows reach every node of a network, in virtual time",
+        """
+        bitcloud simulate --nodes 1000 --off 70
+        bitcloud simulate --nodes 1000 --push --svg curve.svg
+        """,
+    )
+    for name, value, help_ in (
+        ("nodes", 1_000, "nodes in the network"),
+        ("rows", 1_000, "rows that all hold at first"),
+        ("fresh", 10, "new rows"),
+        ("off", 0, "percent of the nodes that switch off at once"),
+        ("liars", 0, "percent of the nodes that keep new rows to themselves"),
+        ("split", 0, "steps of 37.5 s in two halves"),
+        ("steps", 48, "steps at most"),
+        ("seed", 1, "another number is another run"),
+    ):
+        simulate.add_argument(
+            f"--{name}", type=values.count, default=value, metavar="N", help=f"{help_} ({value})"
+        )
+    simulate.add_argument("--push", action="store_true", help="push as well as pull")
+    simulate.add_argument("--svg", metavar="FILE", help="draw the curve into FILE")
 
 
 def _test_grid(verbs: Subparsers) -> None:

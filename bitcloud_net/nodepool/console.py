@@ -95,17 +95,18 @@ def to_csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_plain(cell) for cell in row] for row in table.rows)
+    writer.writerows([plain_cell(cell) for cell in row] for row in table.rows)
     return out.getvalue()
 
 
 def to_json(table: Table) -> str:
     """Return a table as a JSON list of objects; blobs in hexadecimal."""
-    rows = (zip(table.columns, map(_plain, row), strict=True) for row in table.rows)
+    rows = (zip(table.columns, map(plain_cell, row), strict=True) for row in table.rows)
     return json.dumps([dict(row) for row in rows], ensure_ascii=False)
 
 
-def _plain(cell: Cell) -> int | float | str | None:
+def plain_cell(cell: Cell) -> int | float | str | None:
+    """Return a cell as JSON can hold it: a blob in hexadecimal."""
     return cell.hex() if isinstance(cell, bytes) else cell
 
 

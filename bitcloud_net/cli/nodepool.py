@@ -1,0 +1,102 @@
+"""``sql`` and ``simulate``: the shared database, looked into and thought through."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+
+from bitcloud_net.api import BadInput, LocalFault
+from bitcloud_net.cli import text
+from bitcloud_net.cli.output import Output
+from bitcloud_net.cli.program import DONE, FAILED
+from bitcloud_net.cli.session import home_of
+from bitcloud_net.clock import Clock
+from bitcloud_net.nodepool.console import Cell, Console, Table, plain_cell, to_csv
+from bitcloud_net.simulator.curve import draw
+from bitcloud_net.simulator.scenario import Outcome, Scenario
+from bitcloud_net.simulator.world import simulate as run_scenario
+
+SHOWN_CHARS = 40
+"""Longest cell of a table on the terminal; CSV and JSON have all of it."""
+
+
+async def sql(arguments: Namespace, out: Output) -> int:
+    """Answer one SELECT from the nodepool of this home, whether its node runs or not."""
+    path = home_of(arguments) / "nodepool" / "nodepool.db"
+    if not path.exists():
+        raise BadInput("this home has no nodepool yet; run a node first", code="no-nodepool")
+    found = await Console(path, Clock().period).select(arguments.statement)
+    if arguments.csv and not out.as_json:
+        out.data(to_csv(found).encode())
+        out.flush()
+    else:
+        out.answer(_objects(found), _table(found))
+    if found.cut_off:
+        out.note(f"bitcloud: only the first {len(found.rows)} rows; add LIMIT or ask for less")
+    return DONE
+
+
+def simulate(arguments: Namespace, out: Output) -> int:
+    """Run a network in virtual time; exit 1 when not every node got everything."""
+    scenario = Scenario(
+        nodes=arguments.nodes,
+        rows=arguments.rows,
+        fresh=arguments.fresh,
+        off=arguments.off / 100,
+        liars=arguments.liars / 100,
+        split_steps=arguments.split,
+        push=arguments.push,
+        steps=arguments.steps,
+        seed=arguments.seed,
+    )
+    if scenario.nodes < 2 or scenario.fresh < 1:
+        raise BadInput("at least two nodes and one fresh row", code="bad-scenario")
+    outcome = run_scenario(scenario)
+    if arguments.svg is not None:
+        _save(arguments.svg, draw(outcome))
+    out.answer(asdict(outcome), _story(outcome))
+    return DONE if outcome.steps[-1].complete == 1.0 else FAILED
+
+
+def _objects(found: Table) -> list[dict[str, Cell]]:
+    return [dict(zip(found.columns, map(plain_cell, row), strict=True)) for row in found.rows]
+
+
+def _table(found: Table) -> list[str]:
+    rows = [tuple(map(_shown, row)) for row in found.rows]
+    lines = text.table([tuple(map(text.plain, found.columns)), *rows])
+    return [*lines, f"{len(rows)} rows, {found.seconds * 1000:.0f} ms"]
+
+
+def _shown(cell: Cell) -> str:
+    shown = "" if cell is None else text.plain(str(plain_cell(cell)))
+    return shown if len(shown) <= SHOWN_CHARS else shown[: SHOWN_CHARS - 1] + "…"
+
+
+def _story(outcome: Outcome) -> list[str]:
+    header = ("time", "nodes that hold all", "rows arrived", "compared", "moved")
+    rows = [
+        (
+            f"{step.seconds:.1f} s",
+            f"{step.complete:.1%}",
+            f"{step.spread:.1%}",
+            text.size(step.sync_bytes),
+            text.size(step.row_bytes),
+        )
+        for step in outcome.steps
+    ]
+    end = outcome.seconds_to(1.0)
+    summary = "not everywhere within the time" if end is None else f"everywhere after {end:.1f} s"
+    return [
+        *text.table([header, *rows], right=range(5)),
+        f"{summary}; {outcome.sessions} sessions, at most {outcome.longest} round trips in one, "
+        f"{outcome.cpu_ms_per_node:.1f} ms of computing for each node",
+    ]
+
+
+def _save(path: str, picture: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(picture)
+    except OSError as error:
+        raise LocalFault(f"cannot write {path}: {error.strerror}", code="cannot-write") from error

@@ -1,0 +1,76 @@
+"""``sql`` and ``simulate`` as somebody types them."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def nodepool(tmp_path: Path) -> Path:
+    folder = tmp_path / "home" / "nodepool"
+    folder.mkdir(parents=True)
+    path = folder / "nodepool.db"
+    connection = sqlite3.connect(path)
+    schema = resources.files("bitcloud_net.nodepool").joinpath("schema/nodepool.sql")
+    connection.executescript(schema.read_text("utf-8"))
+    rows = [(bytes([at]) * 32, name, 1, 1, 1) for at, name in enumerate(("Mary", "Bo\x1b[2Jb"))]
+    connection.executemany("INSERT INTO user VALUES (?, ?, ?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+    return path
+
+
+def test_sql_in_three_forms(bitcloud: Any, nodepool: Path, opened: Any) -> None:
+    statement = "SELECT nickname, substr(key, 1, 2) AS start FROM user ORDER BY key"
+    result = bitcloud("sql", statement)
+    assert result.status == 0
+    assert ["Mary", "0000"] in [line.split() for line in result.out.splitlines()]
+    assert "\x1b" not in result.out
+    assert "2 rows" in result.out
+    objects = bitcloud("sql", "--json", statement).document
+    assert objects[0] == {"nickname": "Mary", "start": "0000"}
+    assert opened.options == []  # no node was opened for it
+
+
+def test_sql_as_csv(bitcloud: Any, nodepool: Path) -> None:
+    result = bitcloud("sql", "--csv", "SELECT nickname, seq FROM user ORDER BY key LIMIT 1")
+    assert list(csv.reader(io.StringIO(result.out))) == [["nickname", "seq"], ["Mary", "1"]]
+
+
+def test_sql_refuses_all_else(bitcloud: Any, nodepool: Path) -> None:
+    for statement in ("DELETE FROM user", "DROP TABLE user", "SELECT", "ATTACH 'x' AS y"):
+        result = bitcloud("sql", statement)
+        assert result.status == 1
+        assert result.err.startswith("bitcloud: ")
+        assert result.err.count("\n") == 1
+    assert bitcloud("sql", "--json", "SELECT count(*) AS n FROM user").document == [{"n": 2}]
+
+
+def test_sql_without_a_nodepool(bitcloud: Any) -> None:
+    result = bitcloud("sql", "SELECT 1")
+    assert (result.status, result.err.count("\n")) == (1, 1)
+
+
+def test_simulate(bitcloud: Any, tmp_path: Path) -> None:
+    picture = tmp_path / "curve.svg"
+    result = bitcloud(
+        "simulate", "--nodes", "60", "--rows", "30", "--off", "50", "--push", "--svg", picture
+    )
+    assert result.status == 0
+    assert "everywhere after" in result.out
+    assert picture.read_text().startswith("<svg")
+    document = bitcloud("simulate", "--json", "--nodes", "40", "--rows", "10").document
+    assert document["steps"][-1]["complete"] == 1.0
+    assert document["scenario"]["nodes"] == 40
+
+
+def test_simulate_says_when_rows_do_not_get_everywhere(bitcloud: Any) -> None:
+    result = bitcloud("simulate", "--nodes", "200", "--rows", "10", "--steps", "2")
+    assert result.status == 1
+    assert "not everywhere" in result.out
+    assert bitcloud("simulate", "--nodes", "1").status == 1
