@@ -97,7 +97,8 @@ class Handle:
                 self._end(TransferState.DONE, bytes_done=self.snapshot.bytes_total)
         except BitcloudError as error:
             self.error = error
-            self._end(TransferState.FAILED, reason=error.message, reason_code=error.code)
+            if self._stopped_as is None:  # else the error only says that the node is going down
+                self._end(TransferState.FAILED, reason=error.message, reason_code=error.code)
         finally:
             self._settle()
 
@@ -202,6 +203,8 @@ class Transfers:
     def restore(self, snapshot: Transfer, work: Work[object], order: Order, *, go_on: bool) -> None:
         """Put a transfer of an earlier run into the list; with ``go_on`` run it again."""
         self._logged[snapshot.id] = snapshot.state
+        if not (go_on or snapshot.ended or snapshot.state is TransferState.PAUSED):
+            snapshot = _cut_off(snapshot)
         handle = self._add(snapshot, work, order)
         if go_on:
             self._run(handle)
@@ -295,3 +298,15 @@ class Transfers:
             del self._handles[id], self._works[id]
             self._orders.pop(id, None)
             self._logged.pop(id, None)
+
+
+def _cut_off(snapshot: Transfer) -> Transfer:
+    """An earlier run ended before the transfer did, and nobody works on it now."""
+    return replace(
+        snapshot,
+        state=TransferState.WAITING,
+        bytes_per_s=0,
+        seconds_left=None,
+        reason="cut off; it goes on when a node runs, or do the same again",
+        reason_code="cut-off",
+    )
