@@ -62,8 +62,10 @@ class Theme(QObject):
         if not isinstance(app, QApplication):
             return
         self._tokens = DARK if self._wants_dark() else LIGHT
-        app.setPalette(_palette(self._tokens))
-        app.setStyleSheet(style_sheet(self._tokens))
+        sheet = style_sheet(self._tokens)
+        if app.styleSheet() != sheet:  # setting it visits every widget: some 100 ms
+            app.setPalette(_palette(self._tokens))
+            app.setStyleSheet(sheet)
         self.changed.emit()
 
     def _wants_dark(self) -> bool:
