@@ -32,6 +32,7 @@ from bitcloud_net.nodepool.row_store import RowStore, open_row_store
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.share_client import ShareClients
+from bitcloud_net.services import test_grid
 from bitcloud_net.services.connector import Connector
 from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.services.fetcher import Fetcher
@@ -57,7 +58,7 @@ from bitcloud_net.storage.own_files import OwnFiles
 from bitcloud_net.storage.transfer_log import TransferLog, open_transfer_log
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.scoreboard import Scoreboard
-from bitcloud_net.views import StatusChanged
+from bitcloud_net.views import StatusChanged, TestGrid, TestGridChanged
 from bitcloud_net.wire.hello import Greeting
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent / "resources"
@@ -216,7 +217,11 @@ class _Builder:
         client = LocalClient(parts)
         await client.restore_transfers(go_on=options.go_on)
         self._services.start_soon(self._tell_status, client)
+        self._services.start_soon(test_grid.watch, self._home, self._tell_test_grid)
         return client
+
+    def _tell_test_grid(self, grid: TestGrid) -> None:
+        self._newsstand.publish(TestGridChanged(grid=grid))
 
     async def _tell_status(self, client: LocalClient) -> None:
         """Publish the status when something in it changed, at most twice a second."""
@@ -317,8 +322,9 @@ class _Builder:
         return Greeter(self._network, describe, lambda peer, greeting: None)
 
     def _punish(self, fault: PeerFault) -> None:
-        """Refuse a node that provably sent wrong data, for a while."""
-        if fault.peer is not None and fault.evidence:
+        """Refuse a node that sent wrong data, for a while. The handshake proves to us who it was;
+        evidence is for others."""
+        if fault.peer is not None:
             self._network.ban(NodeId(fault.peer), seconds=FAULT_BAN_S)
 
     def _status_changed(self) -> None:

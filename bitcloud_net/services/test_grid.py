@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import trio
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
 from bitcloud_net.protocols.control_client import ControlClient, is_running
@@ -18,6 +21,8 @@ RECORD: Final = "testgrid.json"
 RECORD_VERSION: Final = 1
 MAX_NODES: Final = 50
 """Processes of one test grid: what a laptop with 8 GB carries (R-PERF-06)."""
+LOOK_S: Final = 2.0
+"""How often a program that shows the test grid looks at it."""
 MAX_RECORD_BYTES: Final = 64 * 1024
 
 
@@ -94,6 +99,19 @@ async def view(home: Path) -> TestGrid | None:
     if not await is_running(path):
         return None
     return await ControlClient(path).test_grid()
+
+
+async def watch(home: Path, on_change: Callable[[TestGrid], None]) -> None:
+    """Call ``on_change`` whenever the test grid of ``home`` is another than before, until
+    cancelled. A home that never had a test grid costs one look at a file every other second.
+    """
+    before: TestGrid | None = None
+    while True:
+        now = await view(home) if (folder_of(home) / RECORD).exists() else None
+        if now is not None and now != before:
+            on_change(now)
+        before = now
+        await trio.sleep(LOOK_S)
 
 
 async def set_running(home: Path, count: int) -> TestGrid:
