@@ -38,9 +38,9 @@ def _run_verb(chosen: Namespace, out: Output) -> int:
     module, function = chosen.verb.split(":")
     verb = getattr(import_module(f"bitcloud_net.cli.{module}"), function)
     if inspect.iscoroutinefunction(verb):
-        import trio
+        from bitcloud_net.cli.interrupt import run_interruptible
 
-        status = trio.run(verb, chosen, out)
+        status = run_interruptible(verb, chosen, out)
     else:
         status = verb(chosen, out)
     return DONE if status is None else int(status)
