@@ -1,8 +1,8 @@
 """A nursery whose error comes out as itself.
 
-Trio wraps whatever leaves a nursery in an exception group. Here tasks fail for known reasons, one at a
-time, and callers catch ``Unavailable``, not a group that holds one; so the first real error is taken
-out. Groups are looked into nowhere else.
+Trio wraps whatever leaves a nursery in an exception group. Here tasks fail for known reasons, one
+at a time, and callers catch ``Unavailable``, not a group that holds one; so the first real error is
+taken out. Groups are looked into nowhere else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import trio
 
 @asynccontextmanager
 async def open_tasks() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery; the first error of a task, or of the block, cancels the rest and is raised."""
+    """Open a nursery; the first error of a task, or of the block, cancels the rest and is
+    raised."""
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
