@@ -12,6 +12,7 @@ try, so most are checked lazily; a proof that does not hold convicts whoever sig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import nacl.exceptions
@@ -110,6 +111,23 @@ def check(puzzle: Puzzle, nonce: int, *, registered: int) -> None:
         raise Malformed(f"mined for a day {age} days before", code="bad-identity")
     if not 0 <= nonce < 1 << 8 * NONCE_BYTES or not puzzle.holds(nonce):
         raise Malformed("the identity was not mined", code="bad-identity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What a network asks of whoever wants to be more than a user."""
+
+    difficulty: Difficulty
+    beacon: Callable[[int], bytes]  # the beacon of a day
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody has to mine."""
+        return self.difficulty.bits == 0
+
+    def puzzle(self, public: bytes, role: Role, day: int) -> Puzzle:
+        """Return the puzzle of a key for a day; see ``puzzle_for``."""
+        return puzzle_for(public, role, day, self.beacon(day), self.difficulty)
 
 
 def day_of(period: int) -> int:

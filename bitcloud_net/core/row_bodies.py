@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TypeAlias
 
-from bitcloud_net.core.encoding import Value
+from bitcloud_net.core.encoding import MAX_INTEGER, Value
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.identity import MAX_SALT_DAYS
+from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table
 from bitcloud_net.core.units import HASH_BYTES, INLINE_BYTES, KIB, MAX_SHARES
 from bitcloud_net.core.verdicts import MAX_RECENT, FaultReason
 
@@ -37,6 +38,7 @@ MAX_MANIFEST_BYTES = 2 * INLINE_BYTES
 """128 share roots (4.4 kB) or an inline file (4 KiB), with salts, header and tags."""
 
 
+MAX_DAY = 2**32
 MAX_FAULT_REASON = 255
 MAX_FAULT_COUNT = 30 * 144
 """A row lives for 30 days; it cannot have seen more periods."""
@@ -96,7 +98,18 @@ class FaultBody:
     recent: int  # bit i: it was seen in the row's period - i
 
 
-Body: TypeAlias = NodeBody | UserBody | FolderBody | FileBody | PlacementBody | FaultBody
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityBody:
+    """That the row's owner has mined an identity. Its role is the end of the row's key."""
+
+    day: int  # whose beacon is the salt, in whole days since 1970
+    nonce: int
+    registered: int  # period of the first row; at most a week after the day
+
+
+Body: TypeAlias = (
+    NodeBody | UserBody | FolderBody | FileBody | PlacementBody | FaultBody | IdentityBody
+)
 
 
 def body_value(body: Body) -> dict[str, Value]:
@@ -200,6 +213,17 @@ def _parse_fault(value: _Map) -> FaultBody:
     return FaultBody(reason=FaultReason(reason), count=count, recent=recent)
 
 
+def _parse_identity(value: _Map) -> IdentityBody:
+    body = IdentityBody(
+        day=_integer(value, "day", MAX_DAY),
+        nonce=_integer(value, "nonce", MAX_INTEGER),
+        registered=_integer(value, "registered", MAX_DAY * DAY_PERIODS),
+    )
+    if not 0 <= body.registered // DAY_PERIODS - body.day <= MAX_SALT_DAYS:
+        raise _bad(f"an identity is registered within {MAX_SALT_DAYS} days")
+    return body
+
+
 def _integer(value: _Map, name: str, most: int) -> int:
     number = value[name]
     if type(number) is not int or not 0 <= number <= most:
@@ -240,5 +264,6 @@ _PARSERS: Mapping[Table, tuple[type[Body], Callable[[_Map], Body]]] = MappingPro
         Table.FILE: (FileBody, _parse_file),
         Table.PLACEMENT: (PlacementBody, _parse_placement),
         Table.FAULT: (FaultBody, _parse_fault),
+        Table.IDENTITY: (IdentityBody, _parse_identity),
     }
 )

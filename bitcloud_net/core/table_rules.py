@@ -38,6 +38,7 @@ class Table(IntEnum):
     FILE = 4
     PLACEMENT = 5
     FAULT = 6
+    IDENTITY = 7
 
 
 PROOFS = 0
@@ -182,6 +183,18 @@ _RULES = (
         slots_per_period=64,  # an auditor has 16 targets in a period, and few of them fail
         max_rows_per_owner=1_024,
         max_life_periods=FAULT_LIFE_PERIODS,
+    ),
+    TableRule(
+        table=Table.IDENTITY,
+        name="identity",
+        exposure=Exposure.GLOBAL,
+        writers=Role.NODE | Role.GRID_OWNER | Role.GATEWAY | Role.PUBLISHER,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=1,  # the role
+        max_row_bytes=KIB,
+        slots_per_period=16,
+        max_rows_per_owner=5,
+        max_life_periods=YEAR_PERIODS,
     ),
 )
 

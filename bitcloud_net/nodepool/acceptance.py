@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
-from bitcloud_net.core.row_bodies import parents_of
+from bitcloud_net.core.row_bodies import IdentityBody, parents_of
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, RULES, Role, Table
 from bitcloud_net.core.units import GIB
 from bitcloud_net.core.verdicts import MEMORY_PERIODS, Ban, fraud_ban
 from bitcloud_net.nodepool.outcome import Fate, Outcome
-from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
+from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, ProofKind, record
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 from bitcloud_net.wire.range_index import item_of
@@ -106,11 +107,13 @@ class Acceptance:
         tally: Tally,
         *,
         now: int,
+        admission: Admission,
     ) -> None:
         self._db = connection
         self._waiting = waiting
         self._tally = tally
         self.now = now
+        self.admission = admission
         self.gains = Tally()
         self.changes: dict[int, IndexChange] = {}
         self.unparked: list[Outcome] = []
@@ -162,6 +165,8 @@ class Acceptance:
                 f"a {rule.name} tombstone lives {rule.tombstone_life_periods} periods",
                 code="lives-too-long",
             )
+        if isinstance(row.body, IdentityBody):
+            _check_identity(row, row.body)
         if row.body is not None and not 0 <= life <= rule.max_life_periods:
             raise Malformed(
                 f"a {rule.name} row lives at most {rule.max_life_periods} periods",
@@ -227,7 +232,7 @@ class Acceptance:
             change.leave(item_of(*recorded.replaced))
         change.enter(item_of(proof.period, proof.id))
         if RULES[proof.table].writers & Role.NODE:
-            self.ban(fraud_ban(NodeId(proof.owner), proof.period))
+            self.ban(_ban_for(proof))
         return True
 
     def _make_room_among_faults(self, row: SignedRow) -> None:
@@ -263,7 +268,10 @@ class Acceptance:
     def _missing_parent(self, row: SignedRow) -> tuple[Table, bytes] | None:
         if row.body is None:
             return None
-        for table, key in parents_of(row.owner, row.body):
+        parents = parents_of(row.owner, row.body)
+        if row.table is Table.NODE and not self.admission.is_free:
+            parents = ((Table.IDENTITY, row.owner + bytes([Role.NODE])),)
+        for table, key in parents:
             if not self._db.execute(
                 "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?", (table, key)
             ).fetchone():
@@ -341,6 +349,23 @@ class Acceptance:
         ).fetchone()
         return int(slot)
 
+
+def _check_identity(row: SignedRow, body: IdentityBody) -> None:
+    """Check what costs nothing; whether it was mined is checked later, and by few."""
+    if row.key_suffix[0] not in _MINED_ROLES:
+        raise Malformed("no role that is mined", code="bad-identity")
+    if body.registered > row.period:
+        raise Malformed("registered later than signed", code="bad-identity")
+
+
+def _ban_for(proof: Proof) -> Ban:
+    ban = fraud_ban(NodeId(proof.owner), proof.period)
+    if proof.kind is ProofKind.IDENTITY:  # it will not have been mined tomorrow either
+        ban = replace(ban, until=proof.period + PROOF_LIFE_PERIODS)
+    return ban
+
+
+_MINED_ROLES = frozenset({Role.NODE, Role.GRID_OWNER, Role.GATEWAY, Role.PUBLISHER})
 
 _WRITE_ROW = """
 INSERT INTO np_row (tbl, key, owner, seq, period, slot, expires, id, raw)

@@ -31,6 +31,7 @@ SENDERS_FAULT = frozenset(
         "bad-signature",
         "lives-too-long",
         "slot-too-high",
+        "bad-identity",
         "bad-proof",
         "malformed",
     }

@@ -1,4 +1,4 @@
-"""Proofs that speak for themselves: two signed rows that one honest owner cannot have made.
+"""Proofs that speak for themselves: signed rows that an honest owner cannot have made.
 
 ::
 
@@ -19,8 +19,10 @@ from blake3 import blake3
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.identity import Admission
+from bitcloud_net.core.row_bodies import IdentityBody
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, Table
+from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table
 from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
 
 MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
@@ -39,6 +41,7 @@ class ProofKind(StrEnum):
 
     NUMBER = "number"
     SLOT = "slot"
+    IDENTITY = "identity"  # one row, of an identity that was not mined; the other is empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,30 @@ class Proof:
         )
 
     @classmethod
-    def parse(cls, raw: bytes) -> Proof:
+    def of_identity(cls, row: SignedRow, admission: Admission) -> Proof:
+        """Return the proof that a verified row of an identity makes by not having been mined. Costs
+        one try of mining.
+
+        Raises:
+            Malformed: ``bad-proof``: it was mined, or is no identity.
+        """
+        if not isinstance(row.body, IdentityBody) or admission.is_free:
+            raise Malformed("not an identity that had to be mined", code="bad-proof")
+        puzzle = admission.puzzle(row.owner, Role(row.key_suffix[0]), row.body.day)
+        if puzzle.holds(row.body.nonce):
+            raise Malformed("the identity was mined", code="bad-proof")
+        raw = encoding.encode([ProofKind.IDENTITY.value, row.raw, b""])
+        return cls(
+            kind=ProofKind.IDENTITY,
+            table=row.table,
+            owner=row.owner,
+            period=row.period,
+            id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
+            raw=raw,
+        )
+
+    @classmethod
+    def parse(cls, raw: bytes, admission: Admission) -> Proof:
         """Return the proof in ``raw`` after checking all of it, signatures included.
 
         Raises:
@@ -83,8 +109,12 @@ class Proof:
             raise Malformed("a proof is a list of three", code="bad-proof")
         if not isinstance(value[1], bytes) or not isinstance(value[2], bytes):
             raise Malformed("a proof holds two rows", code="bad-proof")
-        rows = SignedRow.parse(value[1]), SignedRow.parse(value[2])
-        proof = cls.of(*rows)
+        if value[0] == ProofKind.IDENTITY:
+            rows = [SignedRow.parse(value[1])]
+            proof = cls.of_identity(rows[0], admission)
+        else:
+            rows = [SignedRow.parse(value[1]), SignedRow.parse(value[2])]
+            proof = cls.of(*rows)
         if proof.raw != raw:
             raise Malformed("a proof in another form than ours", code="bad-proof")
         for row in rows:

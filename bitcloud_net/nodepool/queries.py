@@ -163,6 +163,11 @@ class Queries:
         sql = f"{_PLACEMENT} WHERE owner = ? ORDER BY cid"
         return tuple(_placement(row) for row in await self._all(sql, owner))
 
+    async def has_identity(self, owner: bytes, role: Role) -> bool:
+        """Whether a key has registered as mined for a role."""
+        sql = "SELECT 1 FROM identity WHERE key = ?"
+        return await self._one(sql, owner + bytes([role])) is not None
+
     async def bans(self, period: int) -> tuple[Ban, ...]:
         """Return the bans that run in ``period`` or ended within the month before, oldest first."""
         sql = "SELECT * FROM np_ban WHERE until >= ? ORDER BY since, target"

@@ -20,6 +20,7 @@ from typing import Protocol
 import trio
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
+from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import SignedRow, make_row
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 BATCH_ROWS = 512
 """Rows in one transaction: large enough that the commit costs little, small enough that a reader's
 view is never more than some 100 ms old."""
+FREE = Admission(difficulty=Difficulty(bits=0, memory_kib=8), beacon=lambda _: bytes(32))
+"""A network whose nodes need not be mined: a private one, or a test grid."""
 MAX_REMEMBERED_REFUSALS = 16_384
 """Ids of refused rows that are not asked for again; 2 MB at most."""
 _REPLAY_ROWS = 4 * BATCH_ROWS  # own rows compared at start; a killed process lost at most one batch
@@ -67,8 +70,11 @@ class NewRow:
 class RowStore:
     """The nodepool of one node. Made by ``open_row_store``; used from one trio thread."""
 
-    def __init__(self, database: Database, own: OwnRows, clock: PeriodClock) -> None:
+    def __init__(
+        self, database: Database, own: OwnRows, clock: PeriodClock, admission: Admission
+    ) -> None:
         self.database = database
+        self._admission = admission
         self._own = own
         self._clock = clock
         self._waiting = WaitingRoom()
@@ -320,7 +326,9 @@ class RowStore:
         now = self._clock.period()
 
         def transaction(db: sqlite3.Connection) -> tuple[list[Outcome], Acceptance]:
-            acceptance = Acceptance(db, self._waiting, self._tally, now=now)
+            acceptance = Acceptance(
+                db, self._waiting, self._tally, now=now, admission=self._admission
+            )
             return work(acceptance), acceptance
 
         async with self._one_at_a_time:  # the sets change in the order of the commits
@@ -352,12 +360,16 @@ class RowStore:
 
 @asynccontextmanager
 async def open_row_store(
-    folder: Path, *, clock: PeriodClock, run: Runner = in_thread
+    folder: Path,
+    *,
+    clock: PeriodClock,
+    admission: Admission = FREE,
+    run: Runner = in_thread,
 ) -> AsyncIterator[RowStore]:
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
 
-    A damaged shared database is set aside and begun anew with the own rows; the rest comes back
-    from the network.
+    ``admission`` is what the network asks of a node; by default nothing. A damaged shared database
+    is set aside and begun anew with the own rows; the rest comes back from the network.
 
     Raises:
         LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``, or
@@ -375,7 +387,7 @@ async def open_row_store(
                 log.error("the nodepool is damaged and is being rebuilt: %s", fault)
                 set_aside(path)
                 database = await _enter(stack, path, run)
-            store = RowStore(database, own, clock)
+            store = RowStore(database, own, clock, admission)
             await store.start()
             yield store
     finally:
@@ -402,12 +414,19 @@ def _load(db: sqlite3.Connection) -> tuple[Tally, dict[int, list[bytes]]]:
 
 
 def _accept_proofs(acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:
-    return [_accept_proof(acceptance, raw) for raw in raws]
+    outcomes: list[Outcome] = []
+    for raw in raws:
+        outcomes.append(_accept_proof(acceptance, raw))
+        if outcomes[-1].is_senders_fault:  # a check may cost a try of mining: one is enough
+            code = outcomes[-1].code
+            outcomes += [Outcome(fate=Fate.REFUSED, code=code)] * (len(raws) - len(outcomes))
+            break
+    return outcomes
 
 
 def _accept_proof(acceptance: Acceptance, raw: bytes) -> Outcome:
     try:
-        adds = acceptance.convict(Proof.parse(raw))
+        adds = acceptance.convict(Proof.parse(raw, acceptance.admission))
     except Malformed as error:
         return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
     return Outcome(fate=Fate.ACCEPTED if adds else Fate.KNOWN)

@@ -13,6 +13,7 @@ from bitcloud_net.core.row_bodies import (
     FaultBody,
     FileBody,
     FolderBody,
+    IdentityBody,
     NodeBody,
     PlacementBody,
     UserBody,
@@ -61,6 +62,8 @@ def _columns(row: SignedRow, body: Body) -> _Columns:
         return (body.nickname,)
     if isinstance(body, FaultBody):
         return (row.owner, row.key_suffix, int(body.reason), body.count, body.recent)
+    if isinstance(body, IdentityBody):
+        return (row.owner, row.key_suffix[0], body.day, body.nonce, body.registered)
     return _node_columns(body)
 
 
@@ -77,6 +80,7 @@ _COLUMN_COUNT: Mapping[Table, int] = MappingProxyType(
         Table.FILE: 4,
         Table.PLACEMENT: 4,
         Table.FAULT: 5,
+        Table.IDENTITY: 5,
     }
 )
 

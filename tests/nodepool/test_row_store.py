@@ -20,7 +20,7 @@ from bitcloud_net.nodepool import acceptance, waiting_room
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, ProofKind
 from bitcloud_net.nodepool.queries import Queries
-from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store
+from bitcloud_net.nodepool.row_store import FREE, NewRow, RowStore, open_row_store
 
 MARY = key_of("mary")
 FOLDER = b"f" * 16
@@ -224,7 +224,7 @@ async def test_a_slot_used_twice_becomes_a_proof_and_five_times_is_too_much(
     assert not outcomes[4].is_senders_fault
     assert await Queries(store.database).cheats() == (MARY.public,)
     raw = (await store.raws(PROOFS, [item[8:] for item in await proofs_of(store)], max_bytes=9))[1]
-    assert Proof.parse(raw[0]).kind is ProofKind.SLOT
+    assert Proof.parse(raw[0], FREE).kind is ProofKind.SLOT
 
 
 async def proofs_of(store: RowStore) -> list[bytes]:

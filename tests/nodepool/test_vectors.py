@@ -12,6 +12,7 @@ import pytest
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.nodepool.proofs import Proof
+from bitcloud_net.nodepool.row_store import FREE
 from bitcloud_net.wire import sync_session as wire
 
 FOLDER = Path(__file__).parents[1] / "vectors"
@@ -40,7 +41,7 @@ def test_refused_rows(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["proofs"], ids=lambda vector: vector["kind"])
 def test_proofs(vector: dict[str, Any]) -> None:
-    proof = Proof.parse(bytes.fromhex(vector["proof"]))
+    proof = Proof.parse(bytes.fromhex(vector["proof"]), FREE)
     assert (proof.kind.value, proof.id.hex()) == (vector["kind"], vector["id"])
     one, other = (SignedRow.parse(bytes.fromhex(raw)) for raw in vector["rows"])
     assert Proof.of(one, other) == Proof.of(other, one) == proof

@@ -23,6 +23,7 @@ from bitcloud_net.core.row_bodies import (
     FaultBody,
     FileBody,
     FolderBody,
+    IdentityBody,
     NodeBody,
     PlacementBody,
     UserBody,
@@ -59,6 +60,7 @@ BODIES: list[tuple[str, bytes, Body]] = [
     ("a placement", b"c" * 32, PlacementBody(manifest=b"BC", holders=(b"n" * 32, b"", b"m" * 32))),
     ("a placement of an inline file", b"d" * 32, PlacementBody(manifest=b"x" * 300, holders=())),
     ("a fault", b"t" * 32, FaultBody(reason=FaultReason.TOO_SLOW, count=9, recent=0b100101)),
+    ("an identity", b"\1", IdentityBody(day=PERIOD // 144, nonce=7, registered=PERIOD)),
 ]
 TABLES = {
     NodeBody: Table.NODE,
@@ -67,6 +69,7 @@ TABLES = {
     FileBody: Table.FILE,
     PlacementBody: Table.PLACEMENT,
     FaultBody: Table.FAULT,
+    IdentityBody: Table.IDENTITY,
 }
 
 

@@ -9,7 +9,7 @@ import trio
 
 from bitcloud_net.core.identity import Difficulty, Puzzle, puzzle_for
 from bitcloud_net.core.table_rules import Role
-from bitcloud_net.services.identity_miner import IdentityMiner, MiningProgress
+from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
 
 
 def puzzle(bits: int) -> Puzzle:

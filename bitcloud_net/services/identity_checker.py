@@ -1,0 +1,86 @@
+"""Checks that others have mined their identities: those we deal with, and a sample of all.
+
+One check costs as much as one try of mining, so nobody checks everybody. Each node draws its own
+hundredth; a hundred nodes see through every lie, and one proof is enough for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.identity import Admission, in_sample
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.table_rules import PROOFS, Table
+from bitcloud_net.nodepool.outcome import Outcome, RowsChanged
+from bitcloud_net.nodepool.proofs import Proof
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+MAX_WAITING: Final = 10_000
+"""Identities that wait to be checked; in a flood some strangers are left to other nodes."""
+
+
+class Pool(Protocol):
+    """What the checker needs of the nodepool (``nodepool.row_store``)."""
+
+    def watch(self, on_change: Callable[[RowsChanged], None]) -> None: ...
+
+    async def take(
+        self, of: int, raws: Sequence[bytes], *, source: NodeId | None
+    ) -> tuple[Outcome, ...]: ...
+
+
+class IdentityChecker:
+    """The service. One per node of a network in which identities are mined."""
+
+    def __init__(
+        self,
+        rows: Pool,
+        own: NodeId,
+        admission: Admission,
+        *,
+        deals_with: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        """``deals_with`` says whether a key is a partner, holder or gateway of ours."""
+        self._rows = rows
+        self._own = own
+        self._admission = admission
+        self._deals_with = deals_with
+        self._outbox, self._inbox = trio.open_memory_channel[SignedRow](MAX_WAITING)
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Check one identity after another until cancelled."""
+        self._rows.watch(self._rows_changed)
+        task_status.started()
+        async for row in self._inbox.clone():
+            await self.check(row)
+
+    async def check(self, row: SignedRow) -> bool:
+        """Check one identity row now; False when it was not mined, which then all can see."""
+        try:
+            proof = await trio.to_thread.run_sync(Proof.of_identity, row, self._admission)
+        except Malformed:
+            return True
+        await self._rows.take(PROOFS, [proof.raw], source=None)
+        return False
+
+    def _rows_changed(self, news: RowsChanged) -> None:
+        if self._admission.is_free or news.source is None:
+            return
+        for row in news.rows:
+            if row.table is Table.IDENTITY and self._is_ours_to_check(row):
+                try:
+                    self._outbox.send_nowait(row)
+                except trio.WouldBlock:
+                    return
+
+    def _is_ours_to_check(self, row: SignedRow) -> bool:
+        return row.body is not None and (
+            in_sample(self._own, row.id) or self._deals_with(row.owner)
+        )
