@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -90,6 +90,7 @@ class Session(QObject):
     state_changed = Signal()
     status_changed = Signal()
     listing_changed = Signal(str)
+    health_changed = Signal(str)
     transfers_changed = Signal()
     transfer_ended = Signal(object)
     test_grid_changed = Signal()
@@ -215,21 +216,23 @@ class Session(QObject):
         self.call(lambda client: client.entries(path), done=done, failed=failed)
 
     def keep_health(self, path: str, health: Health) -> None:
-        """Remember what the holders of a file said, and show it wherever the file is listed."""
+        """Remember what the holders of a file said."""
         self._health[path] = health
         self._health.move_to_end(path)
         while len(self._health) > MAX_HEALTHS:
             self._health.popitem(last=False)
-        known = self._listings.get(parent_path(path))
-        if known is not None:
-            self._set_listing(known)
+        self.health_changed.emit(path)
 
     def health_of(self, path: str) -> Health | None:
         """Return what the holders of a file said last, if they were asked since nodes changed."""
         return self._health.get(path)
 
+    def with_health(self, entry: Entry) -> Entry:
+        """Return an entry with what is known about its health filled in."""
+        known = self._health.get(entry.path)
+        return entry if known is None or known == entry.health else replace(entry, health=known)
+
     def _set_listing(self, listing: Listing) -> None:
-        listing = listing.with_health(self._health)
         if self._listings.get(listing.path) != listing:
             self._listings[listing.path] = listing
             self.listing_changed.emit(listing.path)

@@ -129,6 +129,15 @@ class EntryModel(QAbstractListModel):
         if visible:
             self.endInsertRows()
 
+    def update_entry(self, entry: Entry) -> None:
+        """Replace what is known about one path, where it is listed."""
+        row = self.row_of(entry.path)
+        if row < 0 or self._entries[row] == entry:
+            return
+        self._entries[row] = entry
+        if row < self._shown_rows:
+            self.dataChanged.emit(self.index(row), self.index(row))
+
     def row_of(self, path: str) -> int:
         """Return the row of a path, or -1."""
         return next((row for row, e in enumerate(self._entries) if e.path == path), -1)

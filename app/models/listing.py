@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from app.preferences import Order
-from bitcloud_net.api import Entry, EntryKind, Health
+from bitcloud_net.api import Entry, EntryKind
 
 MAX_RESULTS = 1000
 """Search stops here: nobody reads more, and the view stays quick."""
@@ -31,15 +32,6 @@ class Listing:
     state: ListingState
     entries: tuple[Entry, ...] = ()
     error: BaseException | None = None
-
-    def with_health(self, healths: Mapping[str, Health]) -> Listing:
-        """Return the same listing, with what is known about the health of its files filled in."""
-        if not healths or self.path not in {parent_path(path) for path in healths}:
-            return self
-        entries = tuple(
-            replace(entry, health=healths.get(entry.path, entry.health)) for entry in self.entries
-        )
-        return replace(self, entries=entries)
 
     def find(self, path: str) -> Entry | None:
         """Return the entry with this path."""
@@ -67,8 +59,11 @@ def path_chain(path: str) -> list[str]:
     return ["/".join(names[:length]) for length in range(len(names) + 1)]
 
 
+@lru_cache(maxsize=65_536)
 def fold(text: str) -> str:
-    """Return text as it is compared in searches: without case and accents."""
+    """Return text as it is compared in searches and orders: without case and accents."""
+    if text.isascii():
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -23,6 +23,9 @@ from bitcloud_net.api import Entry, EntryKind
 
 OVERLAY_BELOW = 988
 """Page width under which details lie over the files instead of beside them (window 1200)."""
+
+SEARCH_PERIOD_MS = 200
+"""How often results are looked through again while folders still arrive."""
 
 MIN_FILES = 350
 """Width that is left to the files before a column gives way."""
@@ -91,6 +94,8 @@ class FilesPage(QWidget):
         self._at_home = False
         self.history = History()
         self._health = HealthWatch(session, self)
+        self._search_later = QTimer(self, interval=SEARCH_PERIOD_MS, singleShot=True)
+        self._search_later.timeout.connect(self._search_again)
         self.columns = Columns(theme, session)
         self.area = FileArea(theme, preferences, thumbnails.get, copies.find)
         self.details = DetailsPane(theme, session, thumbnails.get)
@@ -125,6 +130,7 @@ class FilesPage(QWidget):
         self.details.save_wanted.connect(self.save_wanted)
         self.details.menu_wanted.connect(lambda entry, at: self.menu_wanted.emit([entry], at))
         session.listing_changed.connect(self._on_listing)
+        session.health_changed.connect(self._on_health)
         session.state_changed.connect(self.refresh)
         session.status_changed.connect(self._go_home_once)
         session.test_grid_changed.connect(self._ask_again)
@@ -188,6 +194,11 @@ class FilesPage(QWidget):
             self._session.look_further()
         self.refresh()
 
+    def _search_again(self) -> None:
+        if self._searched:
+            self._session.look_further()
+            self.refresh()
+
     def set_view(self, mode: ViewMode) -> None:
         """Change how the folder is shown."""
         self.area.set_view(mode)
@@ -195,8 +206,9 @@ class FilesPage(QWidget):
 
     def _on_listing(self, path: str) -> None:
         if self._searched:
-            self._session.look_further()
-        if path == self.path or self._searched:
+            if not self._search_later.isActive():
+                self._search_later.start()
+        elif path == self.path:
             self.refresh()
         elif path == parent_path(self.path):
             self._show_details()
@@ -218,11 +230,18 @@ class FilesPage(QWidget):
         elif listing.state is ListingState.READY and nothing:
             self._show_empty()
         else:
-            entries = arranged(listing.entries, self._preferences.order)
+            known = map(self._session.with_health, listing.entries)
+            entries = arranged(known, self._preferences.order)
             loading = listing.state is ListingState.LOADING
             self.area.show_entries(entries, loading=loading)
             self._health.watch(entries)
         self._show_details()
+
+    def _on_health(self, path: str) -> None:
+        row = self.area.model.row_of(path)
+        if row >= 0:
+            known = self._session.with_health(self.area.model.entries[row])
+            self.area.model.update_entry(known)
 
     def _show_offline(self) -> None:
         error = self._session.failure
