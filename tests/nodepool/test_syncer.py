@@ -175,3 +175,37 @@ async def test_health_says_who_is_in_step_and_whose_clock_is_off(
         assert state.clock_behind_s == 20
         assert members[0].syncer.state.clock_behind_s == 0
         assert state.last_s == slow.now_s()
+
+
+async def test_twenty_nodes_split_for_three_periods_lose_nothing(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub = MemoryHub(20, delay_s=0.02, loss=0.02)
+    clock = FixedClock()
+    async with AsyncExitStack() as stack:
+        members = [
+            await stack.enter_async_context(
+                open_member(hub, tmp_path / str(at), f"node {at}", clock=clock)
+            )
+            for at in range(20)
+        ]
+        await connect_all(members)
+        people = [key_of(f"person {at}") for at in range(4)]
+        for at, person in enumerate(people):
+            await write_person(members[at * 5].store, person, FOLDER, f"Person {at}")
+        await until(lambda: same(members))
+        halves = members[:10], members[10:]
+        hub.partition(*([m.key.node_id for m in half] for half in halves))
+        for period in range(3):
+            for at, person in enumerate(people):
+                rows = files(Random(period * 10 + at), FOLDER, 10)
+                await members[at * 5].store.write_many(rows, signer=person)
+            await trio.sleep(600)
+            clock.forward(1)
+        assert all(same(half) for half in halves)
+        assert not same(members)
+        hub.heal()
+        await connect_all(members)
+        await until(lambda: same(members), 300)
+        assert members[0].store.counts[Table.FILE] == 3 * 4 * 10
+        assert all(member.store.waiting == 0 for member in members)
