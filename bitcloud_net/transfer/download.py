@@ -177,7 +177,7 @@ class _Race:
                 pending = pending or ask(self._missing)
                 if not pending:
                     raise self._too_few()
-                with trio.move_on_after(self._download._scores.hedge_after()) as late:
+                with trio.move_on_after(self._download._scores.hedge_after(self._need)) as late:
                     share_no, block = await receive.receive()
                     if block is not None:
                         self._good[share_no] = block
