@@ -35,7 +35,7 @@ from bitcloud_net.services.home import create_home
 from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.testing.inline_threads import inline_threads
-from bitcloud_net.testing.mischief import Mischief
+from bitcloud_net.testing.mischief import Honest, Mischief
 from bitcloud_net.testing.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Machine:
         self.network: MemoryNetwork | None = None
         self._world = world
         self._client: LocalClient | None = None
+        self._keeper: Honest | None = None
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
         self._node_id: NodeId | None = None
@@ -100,12 +101,19 @@ class Machine:
 
     def misbehave(self, mischief: Mischief | None) -> None:
         """Let this storage node do wrong from now on, signing with its own key; None: be good."""
-        # An attacker reaches into the machine that is its own, past every interface.
-        storage = self.client._parts.storage
-        assert storage._server is not None
-        assert storage._store is not None
-        store = storage._store
-        storage._server.keeper = store if mischief is None else mischief(store)
+        store = self.client._parts.storage._store
+        assert store is not None
+        assert self._keeper is not None
+        self._keeper.store = store if mischief is None else mischief(store)
+
+    def _take_over(self, client: LocalClient) -> None:
+        """Put our hand between the node's store and its server, before anybody is served.
+
+        An attacker reaches into the machine that is its own, past every interface.
+        """
+        storage = client._parts.storage
+        if storage._server is not None and storage._store is not None:
+            self._keeper = storage._server.keeper = Honest(storage._store)
 
     async def _run(self, *, task_status: TaskStatus[None]) -> None:
         with trio.CancelScope() as self._scope:
@@ -114,7 +122,9 @@ class Machine:
                 opening = open_node(
                     self.home, self._options(), None, self._open_network, self.clock
                 )
-                async with opening as self._client:
+                async with opening as client:
+                    self._take_over(client)
+                    self._client = client
                     task_status.started()
                     await trio.sleep_forever()
             finally:
