@@ -1,8 +1,7 @@
 """TCP as we want it below libp2p: tuned sockets, counted bytes, an accept loop with limits.
 
-py-libp2p's own listener sets SO_REUSEPORT, so a second node on the same port would start without an
-error and take half of the callers; ours opens its sockets itself, before libp2p starts.
-"""
+py-libp2p's own listener sets SO_REUSEPORT, so a second node on the same port would start without
+an error and take half of the callers; ours opens its sockets itself, before libp2p starts."""
 
 from __future__ import annotations
 
@@ -26,6 +25,10 @@ from bitcloud_net.net.limits import Admission
 
 READ_BYTES = 256 * KIB
 """Read from the socket at once: four Noise records per system call under load."""
+
+UNSENT_BYTES = 256 * KIB
+"""What may lie unsent in the kernel before "writable" says no. trio's 16 KiB are gone before a
+busy process has had its turn; the megabytes that a system allows hold up what is urgent."""
 
 _KEEPALIVE = (
     ("TCP_KEEPIDLE", 10),
@@ -188,6 +191,8 @@ def tune(sock: trio.socket.SocketType) -> None:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         for name, value in _KEEPALIVE:
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

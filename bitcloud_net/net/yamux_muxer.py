@@ -36,10 +36,14 @@ from bitcloud_net.wire.yamux_stream import StreamState
 BATCH_BYTES = 4 * MAX_PLAINTEXT_BYTES
 """Sent at once: four full records, so that a system call is paid once for four."""
 
-SLOW_LINK_S = 0.005
-"""From this round trip time on, the next batch waits until the kernel has sent the one before:
-what is urgent then overtakes what is large. On a shorter link the kernel's queue is gone in no
-time anyway."""
+SLOW_LINK_S = 0.02
+"""From this round trip time on, the next batch waits until the kernel has sent most of the one
+before: what is urgent then overtakes what is large. On a shorter link the kernel's queue is gone
+in no time."""
+
+LONG_SEND_S = 0.25
+"""After a batch that took longer, the next one is a single record: a link of 10 kB/s still moves
+one between two looks at the link."""
 
 LONG_TURN_S = 0.005
 """After so long without a pause, the reader lets others run; thousands of tiny frames fit one
@@ -219,16 +223,18 @@ class YamuxMuxer(IMuxedConn):
                 stream.handle.wake()
 
     async def _write(self) -> None:
+        batch_bytes = BATCH_BYTES
         while True:
-            slow = self.session.round_trip_s >= SLOW_LINK_S
-            pieces = self.session.data_to_send(MAX_PLAINTEXT_BYTES if slow else BATCH_BYTES)
+            pieces = self.session.data_to_send(batch_bytes)
             self._wake_changed()
             if pieces:
-                self._sending_since = trio.current_time()
+                self._sending_since = began = trio.current_time()
                 await self.secured_conn.send_pieces(pieces)
-                if slow:
+                if self.session.round_trip_s >= SLOW_LINK_S:
                     await self.secured_conn.wait_until_sent()
                 self._sending_since = None
+                slow = trio.current_time() - began > LONG_SEND_S
+                batch_bytes = MAX_PLAINTEXT_BYTES if slow else BATCH_BYTES
             else:
                 if self._closing:
                     self._said_all.set()

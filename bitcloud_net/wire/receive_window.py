@@ -21,8 +21,12 @@ MIN_ROUND_TRIP_S = 0.01
 """Counted for any link: what it takes until a busy process has read and answered."""
 
 HEADROOM = 4
-"""Times the product. An update goes out when half the window is used, so a window that holds the
-sender back lets half of itself through in a round trip: four times that doubles it every round."""
+"""Times the product, so that a window which holds the sender back at least doubles every round
+trip."""
+
+UPDATE_AFTER_BYTES = 512 * KIB
+"""Read before the peer hears of it, or half of a smaller window. Half of a large one would be too
+late: on a long link the sender would have nothing to do for half of the time."""
 
 
 class ReceiveWindow:
@@ -51,10 +55,11 @@ class ReceiveWindow:
         self.left -= length
 
     def consume(self, length: int, now: float, round_trip_s: float) -> int:
-        """Count ``length`` bytes as read; return the window to grant the peer now, mostly zero."""
+        """Count ``length`` bytes as read; return the window to grant the peer now, mostly
+        zero."""
         self._consumed += length
         self._measured += length
-        if self._consumed * 2 < self.size:
+        if self._consumed < min(self.size // 2, UPDATE_AFTER_BYTES):
             return 0
         growth = self._grow(now, max(round_trip_s, MIN_ROUND_TRIP_S))
         granted = self._consumed + growth
