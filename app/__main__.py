@@ -68,7 +68,7 @@ def node_opener(home: Path | None, test_grid_nodes: int | None) -> OpenClient:
         from bitcloud_net.testgrid import open_on_test_grid
 
         if test_grid_nodes is None:
-            return api.open_client(home=home, passphrase=passphrase)
+            return api.open_client(home=home, go_on=True, passphrase=passphrase)
         return open_on_test_grid(home, nodes=test_grid_nodes, passphrase=passphrase)
 
     return open_client

@@ -130,9 +130,9 @@ async def open_node(
 
 
 def _listen(settings: Settings, options: Options) -> Sequence[str]:
-    """A node that lends space listens; one that only reads and publishes need not."""
-    lends = options.contribute is not None or settings.contribute_bytes
-    return options.listen or (settings.listen if lends else ())
+    """A node that stays, or lends space, listens; one that lives for one command need not."""
+    stays = options.go_on or options.contribute is not None or settings.contribute_bytes
+    return options.listen or (settings.listen if stays else ())
 
 
 def _limits(settings: Settings, options: Options) -> NetLimits:
