@@ -1,7 +1,8 @@
 """The two layers that Bitcloud uses: our own Noise and Yamux, byte-compatible with everyone's.
 
 ``stock_layers`` are py-libp2p's. Ours cost a fraction of their time; ``wire/README.md`` says why
-they exist."""
+they exist.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 records.
 
 The muxer above takes whole batches of records (``send_pieces``, ``receive_records``). ``read``
-and ``write`` exist for the negotiation of the muxer, which happens in between."""
+and ``write`` exist for the negotiation of the muxer, which happens in between.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +31,7 @@ from bitcloud_net.wire.noise_payload import pack_payload, to_sign
 from bitcloud_net.wire.noise_records import Piece, RecordOpener, RecordSealer
 
 READ_BYTES = 256 * KIB
-"""Read from the socket at once: four full records, so that a task switch is paid once for
-four."""
+"""Read from the socket at once: four full records, so that a task switch pays for four."""
 
 HANDSHAKE_READ_BYTES = 4 * KIB
 """A stranger's bytes are taken in small pieces."""
@@ -141,11 +141,11 @@ class NoiseConnection(ISecureConn):
                 return records
 
     async def wait_until_sent(self) -> None:
-        """Wait until the kernel has hardly anything left to send, where it can tell.
+        """Wait until the kernel has little left to send, where it can tell.
 
-        trio sets TCP_NOTSENT_LOWAT to 16 KiB, so "writable" means exactly that on Linux and
-        macOS. What is said next then goes ahead of megabytes that would otherwise lie in the
-        kernel."""
+        With TCP_NOTSENT_LOWAT (``tuned_tcp.tune``) "writable" means exactly that, on Linux and macOS.
+        What is said next then goes ahead of megabytes that would otherwise lie in the kernel.
+        """
         stream = getattr(getattr(self._raw, "stream", None), "stream", None)
         if isinstance(stream, trio.SocketStream):
             await trio.lowlevel.wait_writable(stream.socket.fileno())

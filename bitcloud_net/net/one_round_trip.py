@@ -2,7 +2,8 @@
 
 py-libp2p's own client waits after every line: four round trips until Yamux runs. Here the Noise
 handshake begins in the same packet as the wish for it, and Yamux is asked for in one. A
-connection costs three round trips in all, TCP's own included, instead of six."""
+connection costs three round trips in all, TCP's own included, instead of six.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ link.
     watcher  pings a silent peer, gives up on one that stays silent
 
 Everyone else only changes the session's state and wakes the writer (``work``), so a cancelled
-caller can never leave half a frame behind."""
+caller can never leave half a frame behind.
+"""
 
 from __future__ import annotations
 
@@ -38,23 +39,20 @@ BATCH_BYTES = 4 * MAX_PLAINTEXT_BYTES
 
 SLOW_LINK_S = 0.02
 """From this round trip time on, the next batch waits until the kernel has sent most of the one
-before: what is urgent then overtakes what is large. On a shorter link the kernel's queue is gone
-in no time."""
+before, so what is urgent overtakes what is large. On a shorter link the kernel's queue is short."""
 
 LONG_SEND_S = 0.25
 """After a batch that took longer, the next one is a single record: a link of 10 kB/s still moves
 one between two looks at the link."""
 
 LONG_TURN_S = 0.005
-"""After so long without a pause, the reader lets others run; thousands of tiny frames fit one
-read."""
+"""After so long without a pause the reader lets others run: one read may hold 20,000 frames."""
 
 WATCH_EVERY_S = 2.0
 PING_AFTER_S = 3.0
 """Silence after which a ping is sent."""
 DEAD_AFTER_S = 7.0
-"""Silence after a ping (or during a send) that ends the connection: a dead link is noticed within
-14 s."""
+"""Silence after a ping, or during a send, that ends the connection: noticed within 14 s."""
 MEASURE_EVERY_S = 15.0
 """A ping is sent this often in any case: the round trip time decides the size of the windows."""
 

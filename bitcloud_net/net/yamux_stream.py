@@ -1,5 +1,4 @@
-"""A stream of our Yamux, for those who wait: ``MuxerStream`` for Bitcloud, ``IMuxedStream`` for
-libp2p."""
+"""A stream of our Yamux for those who wait: Bitcloud's ``MuxerStream``, libp2p's ``IMuxedStream``."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ MAX_WAITING_BYTES = 64 * KIB
 
 
 class YamuxStream(IMuxedStream):
-    """One stream. One task may send while another receives; cancelling harms this stream
-    alone."""
+    """One task may send while another receives; cancelling harms this stream alone."""
 
     muxed_conn: YamuxMuxer
 
@@ -102,8 +100,7 @@ class YamuxStream(IMuxedStream):
         return data
 
     async def close_write(self) -> None:
-        """Send the end of our direction, after all that waits. Cancel: it is sent all the
-        same."""
+        """End our direction, after all that waits is sent. Cancel: it is ended all the same."""
         await trio.lowlevel.checkpoint_if_cancelled()
         self._session.end(self._stream)
         self.muxed_conn.work()

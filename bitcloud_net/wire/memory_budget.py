@@ -1,7 +1,10 @@
 """One budget for all receive windows of a node: what peers may make us hold, added up.
 
 A window is a promise to hold so many bytes, so it is reserved in full before it is granted.
-Whatever all peers do together, unread data stays below the budget."""
+Whatever all peers do together, unread data stays below what is reserved. A few streams of each
+connection are sure to get their first window, or some peers could use up the budget and shut out
+all others.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,7 @@ from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.units import MIB
 
 WINDOW_BUDGET_BYTES = 256 * MIB
-"""1,024 fresh streams of 256 KiB, or 16 that have grown to 16 MiB; a quarter of a small
-computer."""
+"""1,024 fresh streams of 256 KiB, or 16 that have grown to 16 MiB."""
 
 
 class MemoryBudget:
@@ -22,10 +24,12 @@ class MemoryBudget:
         self.limit_bytes = limit_bytes
         self.reserved_bytes = 0
 
-    def reserve(self, size: int) -> bool:
-        """Reserve ``size`` bytes and return True, or leave everything as it is and return
-        False."""
-        if size > self.limit_bytes - self.reserved_bytes:
+    def reserve(self, size: int, *, sure: bool = False) -> bool:
+        """Reserve ``size`` bytes and return True, or leave everything as it is and return False.
+
+        ``sure`` may exceed the limit; whoever says it sees to it that this cannot go far.
+        """
+        if not sure and size > self.limit_bytes - self.reserved_bytes:
             return False
         self.reserved_bytes += size
         return True

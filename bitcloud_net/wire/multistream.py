@@ -3,7 +3,8 @@
 Each side sends lines: a length (varint), the text, a line feed. The dialling side names
 multistream-select and its wish at once; who agrees sends the very same bytes back, who does not
 says ``na`` (https://github.com/multiformats/multistream-select). So the answer is known byte by
-byte, and costs one round trip instead of two."""
+byte, and costs one round trip instead of two.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""libp2p's Noise handshake as a machine: bytes in, bytes out, in the end two keys and a proven
-identity.
+"""libp2p's Noise handshake as a machine: bytes in, bytes out, in the end keys and an identity.
 
 ::
 
@@ -23,8 +22,7 @@ from bitcloud_net.wire.noise_payload import check_payload
 from bitcloud_net.wire.noise_xx import NoiseXX
 
 MAX_HANDSHAKE_MESSAGE_BYTES = 4096
-"""Ours are 32, 200 and 168 bytes. A stranger may not make us hold more than this before it has a
-name."""
+"""Ours are 32, 200 and 168 bytes. A stranger makes us hold no more than this."""
 
 
 class HandshakeState(Enum):
@@ -68,8 +66,7 @@ class NoiseHandshake:
     __slots__ = ("_buffer", "_next_state", "_noise", "_payload", "_peer", "_result", "state")
 
     def __init__(self, *, dialled: bool, static: bytes, ephemeral: bytes, payload: bytes) -> None:
-        """``payload`` vouches for ``static`` (``noise_payload``); ``ephemeral`` is 32 fresh
-        random bytes."""
+        """``payload`` vouches for ``static``; ``ephemeral`` is 32 fresh random bytes."""
         self._noise = NoiseXX(dialled=dialled, static=static, ephemeral=ephemeral)
         self._next_state = DIALLER if dialled else LISTENER
         self._payload = payload

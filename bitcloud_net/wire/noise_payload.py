@@ -9,7 +9,8 @@ signature.
 The signature is over ``noise-libp2p-static-key:`` and the static Noise key, so whoever completed
 the handshake owns the identity (https://github.com/libp2p/specs/blob/master/noise/README.md).
 Only Ed25519 is let in: any other key type is refused by its type, before a single byte of the key
-is looked at. Extensions and early data are skipped unread."""
+is looked at. Extensions and early data are skipped unread.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +25,8 @@ from bitcloud_net.core.keys import KEY_BYTES, SIGNATURE_BYTES, NodeId
 SIGNED_PREFIX = b"noise-libp2p-static-key:"
 
 ED25519_KEY_HEAD = bytes.fromhex("08011220")
-"""A libp2p ``PublicKey`` up to its bytes: field 1 = 1 (Ed25519), field 2 of 32 bytes. The
-encoding of keys is deterministic by libp2p's peer id specification, so nothing else is an Ed25519
-key."""
+"""A libp2p ``PublicKey`` up to its bytes: field 1 = 1 (Ed25519), field 2 of 32 bytes. Keys have one
+encoding by libp2p's peer id specification, so nothing else is an Ed25519 key."""
 
 MAX_PAYLOAD_BYTES = 2048
 """Ours has 104. Room for the extensions of others (certificate hashes, muxer names), no more."""
@@ -37,8 +37,7 @@ _MAX_VARINT_BYTES = 10
 
 
 def pack_payload(identity: bytes, signature: bytes) -> bytes:
-    """Return the payload for an Ed25519 identity of 32 bytes and its signature of
-    ``to_sign(static)``."""
+    """Return the payload of an Ed25519 identity; the signature is over ``to_sign(static)``."""
     key = ED25519_KEY_HEAD + identity
     return b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(signature)]) + signature
 
@@ -53,8 +52,8 @@ def check_payload(payload: bytes, static: bytes) -> NodeId:
 
     Raises:
         Malformed: not a payload; a key that is not Ed25519 (code ``key-type``); a signature that
-        does
-            not verify (code ``bad-signature``).
+        does not
+            verify (code ``bad-signature``).
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise Malformed(f"handshake payload of {len(payload)} bytes")

@@ -2,7 +2,8 @@
 
 A record is a length of two bytes, big endian, then that many bytes of ChaCha20-Poly1305: at most
 65,519 bytes of plaintext and a tag of 16. Both classes work on as many records as there are in
-one call; a task switch or a system call per record would cost more than its encryption."""
+one call; a task switch or a system call per record would cost more than its encryption.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@ yield.
 
 Nothing of libp2p here, only the Noise Protocol Framework, revision 34
 (https://noiseprotocol.org/noise.html; the names in the comments are its own). ``noise_handshake``
-adds what libp2p adds."""
+adds what libp2p adds.
+"""
 
 from __future__ import annotations
 
@@ -42,16 +43,14 @@ _nonce = struct.Struct(
 
 
 class NoiseXX:
-    """One side of one handshake. Messages are written and read in turn; an error ends it for
-    good."""
+    """One side of one handshake. Messages are written and read in turn; an error ends it."""
 
     __slots__ = ("_dialled", "_next", "_own", "_symmetric", "_theirs")
 
     def __init__(
         self, *, dialled: bool, static: bytes, ephemeral: bytes, prologue: bytes = b""
     ) -> None:
-        """``static`` and ``ephemeral`` are X25519 secrets of 32 bytes; the ephemeral one is used
-        once."""
+        """Both keys are X25519 secrets of 32 bytes; the ephemeral one is used once."""
         self._dialled = dialled
         self._own = {
             "s": X25519PrivateKey.from_private_bytes(static),

@@ -3,7 +3,8 @@
 The window must hold what can be on its way, or the sender waits for our updates: rate times round
 trip time (the bandwidth-delay product). Both are measured: the rate between two updates, the
 round trip by pings. A slow reader has a low rate, so its window does not grow; that is flow
-control, not a fault."""
+control, not a fault.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +22,7 @@ MIN_ROUND_TRIP_S = 0.01
 """Counted for any link: what it takes until a busy process has read and answered."""
 
 HEADROOM = 4
-"""Times the product, so that a window which holds the sender back at least doubles every round
-trip."""
+"""Times the product: a window that holds the sender back doubles at least, every round trip."""
 
 UPDATE_AFTER_BYTES = 512 * KIB
 """Read before the peer hears of it, or half of a smaller window. Half of a large one would be too
@@ -55,8 +55,7 @@ class ReceiveWindow:
         self.left -= length
 
     def consume(self, length: int, now: float, round_trip_s: float) -> int:
-        """Count ``length`` bytes as read; return the window to grant the peer now, mostly
-        zero."""
+        """Count ``length`` bytes as read; return what to grant the peer now, mostly zero."""
         self._consumed += length
         self._measured += length
         if self._consumed < min(self.size // 2, UPDATE_AFTER_BYTES):

@@ -11,7 +11,8 @@
 
 All big endian (https://github.com/hashicorp/yamux/blob/master/spec.md). The parser never gathers
 a whole payload: it passes on what has come, so a frame may be as long as its stream's window
-without costing memory, and js-libp2p does send frames that long."""
+without costing memory, and js-libp2p does send frames that long.
+"""
 
 from __future__ import annotations
 

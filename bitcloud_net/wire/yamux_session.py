@@ -10,7 +10,8 @@
 
 Payload is not in the events: it waits in its stream until somebody takes it, and the window keeps
 it from growing. A peer that breaks the protocol makes ``receive`` raise ``Malformed``; then
-nothing is left to do but to send what ``data_to_send`` still has (the GO_AWAY) and to close."""
+nothing is left to do but to send what ``data_to_send`` still has (the GO_AWAY) and to close.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +46,9 @@ from bitcloud_net.wire.yamux_stream import (
 
 MAX_STREAMS = 64
 """Open streams of one connection, each way. Bitcloud uses about ten, libp2p itself a few."""
+
+SURE_STREAMS = 4
+"""Streams that a peer may open on any connection, even when all others have used up the budget."""
 
 QUESTIONS_PER_S = 500
 """How many pings and new streams a peer may send: as many as a py-libp2p that opens a stream for
@@ -100,8 +104,8 @@ class YamuxSession:
         Raises:
             Malformed: the peer broke the protocol (code ``window-overrun`` for a sender that
             ignores
-                its window, ``flood-limit`` for one that asks faster than it reads). A GO_AWAY is
-                queued; the connection must be closed.
+                its window, ``flood-limit`` for one that asks too much). A GO_AWAY is queued; the
+                connection must be closed, and every further call raises it again.
         """
         if self._error is not None:
             raise self._error
@@ -198,7 +202,8 @@ class YamuxSession:
             raise Malformed(f"the peer opens stream {stream_id}, which is ours to open")
         self._count_question(now)
         crowded = self._counts[False] >= self._max_streams
-        if self.leaving or crowded or not self._budget.reserve(INITIAL_WINDOW_BYTES):
+        sure = self._counts[False] < SURE_STREAMS
+        if self.leaving or crowded or not self._budget.reserve(INITIAL_WINDOW_BYTES, sure=sure):
             self._outbox.answer(WINDOW_UPDATE, RST, stream_id, 0)
             return None
         stream = self._add(stream_id, now, opened_by_us=False)
@@ -213,7 +218,7 @@ class YamuxSession:
         """Open a stream; it may be used at once.
 
         Raises:
-            Unavailable: too many streams are open, the budget is used up, or the connection ends.
+            Unavailable: too many streams are open, or the connection ends.
         """
         if self.leaving or self.peer_leaving:
             raise Unavailable("the connection is ending", code="connection-closed")
@@ -223,8 +228,7 @@ class YamuxSession:
             )
         if self._counts[True] >= self._max_streams:
             raise Unavailable("too many streams are open to this peer", code="too-many-streams")
-        if not self._budget.reserve(INITIAL_WINDOW_BYTES):
-            raise Unavailable("too many streams are open", code="too-many-streams")
+        self._budget.reserve(INITIAL_WINDOW_BYTES, sure=True)  # what we want ourselves is bounded
         stream = self._add(self._next_id, now, opened_by_us=True)
         self._next_id += 2
         growth = stream.window.widen(self._learned_window)
@@ -324,8 +328,7 @@ class YamuxSession:
         return self._outbox.waiting
 
     def pop_changed(self) -> list[MuxStream]:
-        """Return the streams whose state, readable or queued bytes changed since the last
-        call."""
+        """Return the streams in which anything changed since the last call."""
         changed = list(self._changed)
         self._changed.clear()
         return changed

@@ -10,7 +10,8 @@
     RESET        -           -               -
 
 ``-``: nothing changes, said twice or too late. The ACK of a new stream carries no meaning here:
-both sides may send at once."""
+both sides may send at once.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +69,7 @@ OVER = {StreamState.ENDED, StreamState.RESET}
 
 
 class MuxStream:
-    """The state of one stream. Made and changed by its ``YamuxSession``; read by whoever
-    likes."""
+    """The state of one stream. Made and changed by its ``YamuxSession``; anyone may read it."""
 
     __slots__ = (
         "_outgoing",
@@ -164,8 +164,7 @@ class MuxStream:
             self.queued_bytes += view.nbytes
 
     def unqueue(self, size: int) -> list[memoryview]:
-        """Remove and return the first ``size`` waiting bytes, and count them against the
-        window."""
+        """Remove the first ``size`` waiting bytes, count them against the window, return them."""
         taken: list[memoryview] = []
         self.queued_bytes -= size
         self.send_window -= size

@@ -25,7 +25,7 @@ from bitcloud_net.wire.yamux_frames import (
     Header,
 )
 from bitcloud_net.wire.yamux_outbox import MAX_PAYLOAD_BYTES, MAX_UNSENT_ANSWERS
-from bitcloud_net.wire.yamux_session import MAX_QUESTIONS_AT_ONCE, MAX_STREAMS
+from bitcloud_net.wire.yamux_session import MAX_QUESTIONS_AT_ONCE, MAX_STREAMS, SURE_STREAMS
 from bitcloud_net.wire.yamux_stream import NEXT_STATE, StreamEvent, StreamState
 
 WINDOW = INITIAL_WINDOW_BYTES
@@ -301,30 +301,36 @@ def test_a_slow_reader_keeps_the_small_window():
     assert theirs.window.size == WINDOW
 
 
-def test_windows_never_promise_more_than_the_budget():
+def test_windows_never_grow_beyond_the_budget():
     pair = Pair(budget=MemoryBudget(4 * MIB))
     pair.sides[1].round_trip_s = 0.2
-    streams = [pair.open() for _ in range(8)]  # both ends count: 16 windows of 256 KiB
-    with pytest.raises(Unavailable) as caught:
-        pair.sides[0].open(1.0)
-    assert caught.value.code == "too-many-streams"
+    streams = [pair.open() for _ in range(6)]  # both ends count: 12 windows of 256 KiB
     for ours, theirs in streams:
-        pair.sides[0].queue(ours, b"x" * WINDOW)
-        pair.settle()
-        pair.now += 0.01
-        pair.read(1, theirs)
-        assert pair.budget.reserved_bytes <= pair.budget.limit_bytes
+        for _ in range(3):
+            pair.sides[0].queue(ours, bytes(ours.send_window))
+            pair.settle()
+            pair.now += 0.21
+            pair.read(1, theirs)
+            pair.settle()
+            assert pair.budget.reserved_bytes <= pair.budget.limit_bytes
+    assert pair.budget.reserved_bytes > 3 * MIB
     for ours, _ in streams:
         pair.sides[0].reset(ours)
     pair.settle()
     assert pair.budget.reserved_bytes == 0
 
 
-def test_an_empty_budget_refuses_the_peers_streams_politely():
-    machine = session(budget=MemoryBudget(WINDOW))
-    opened_by_peer(machine, 1)
-    assert machine.receive(frame(WINDOW_UPDATE, SYN, 3), 1.0) == []
-    assert headers(sent(machine))[-1] == Header(WINDOW_UPDATE, RST, 3, 0)
+def test_a_budget_used_up_leaves_four_streams_to_everyone():
+    budget = MemoryBudget(20 * WINDOW)
+    greedy, modest = session(budget=budget), session(budget=budget)
+    for index in range(30):
+        greedy.receive(frame(WINDOW_UPDATE, SYN, 2 * index + 1), 1.0)
+    assert len(greedy.streams) == 20
+    assert headers(sent(greedy))[-1] == Header(WINDOW_UPDATE, RST, 59, 0)
+    for index in range(6):
+        modest.receive(frame(WINDOW_UPDATE, SYN, 2 * index + 1), 1.0)
+    assert len(modest.streams) == SURE_STREAMS
+    assert modest.open(1.0).id == 2  # and what we want ourselves
 
 
 def test_a_window_beyond_32_bits_is_refused():
@@ -635,5 +641,5 @@ def test_hostile_frames_give_malformed_and_nothing_else(parts, dialled):
         except Malformed:
             break
         unread = sum(stream.readable_bytes for stream in machine.streams)
-        assert unread <= budget.reserved_bytes <= 4 * MIB
+        assert unread <= budget.reserved_bytes <= 4 * MIB  # a dozen streams: no more ids in here
         assert len(sent(machine)) <= 64 * KIB
