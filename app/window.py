@@ -187,9 +187,10 @@ class Window(QMainWindow):
         session.transfers_changed.connect(self._show_counts)
         session.transfer_ended.connect(self._on_transfer_ended)
         session.status_changed.connect(self._on_status)
-        session.test_grid_changed.connect(
-            lambda: self.sidebar.set_visible("test-grid", visible=session.test_grid is not None)
-        )
+        session.test_grid_changed.connect(self._on_test_grid)
+
+    def _on_test_grid(self) -> None:
+        self.sidebar.set_visible("test-grid", visible=self._session.test_grid is not None)
 
     def _add_shortcuts(self) -> None:
         for keys, action in (

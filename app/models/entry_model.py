@@ -62,6 +62,9 @@ class EntryModel(QAbstractListModel):
         if self._same_paths(new):
             self._update_values(new)
             return
+        if not self._entries:
+            self._insert_run(0, new)
+            return
         wanted = {entry.path for entry in new}
         self._remove_missing(wanted)
         if self._is_subsequence_of(new):

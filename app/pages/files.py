@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from app.bridge import Job
 from app.error_text import explain
 from app.health_watch import HealthWatch
 from app.local_copies import LocalCopies
@@ -23,6 +24,9 @@ from bitcloud_net.api import Entry, EntryKind
 
 OVERLAY_BELOW = 988
 """Page width under which details lie over the files instead of beside them (window 1200)."""
+
+SORTED_AT_ONCE = 3000
+"""Folders up to this size are sorted on the spot, some 10 ms."""
 
 SEARCH_PERIOD_MS = 200
 """How often results are looked through again while folders still arrive."""
@@ -91,6 +95,7 @@ class FilesPage(QWidget):
         self._session = session
         self._preferences = preferences
         self._searched = ""
+        self._sorting: Job[list[Entry]] | None = None
         self._at_home = False
         self.history = History()
         self._health = HealthWatch(session, self)
@@ -134,7 +139,7 @@ class FilesPage(QWidget):
         session.state_changed.connect(self.refresh)
         session.status_changed.connect(self._go_home_once)
         session.test_grid_changed.connect(self._ask_again)
-        thumbnails.ready.connect(lambda _path: self._repaint())
+        thumbnails.ready.connect(self._repaint)
 
     # Where we are
 
@@ -230,12 +235,29 @@ class FilesPage(QWidget):
         elif listing.state is ListingState.READY and nothing:
             self._show_empty()
         else:
-            known = map(self._session.with_health, listing.entries)
-            entries = arranged(known, self._preferences.order)
-            loading = listing.state is ListingState.LOADING
-            self.area.show_entries(entries, loading=loading)
-            self._health.watch(entries)
+            self._show_listing(listing)
         self._show_details()
+
+    def _show_listing(self, listing: Listing) -> None:
+        """Show a folder; one of many thousand files is sorted in a worker thread first."""
+        order = self._preferences.order
+        if len(listing.entries) <= SORTED_AT_ONCE:
+            self._show_sorted(listing, arranged(listing.entries, order))
+            return
+        if self._sorting is not None:
+            self._sorting.cancel()
+        self._sorting = self._session.compute(
+            lambda: arranged(listing.entries, order),
+            owner=self,
+            done=lambda entries: self._show_sorted(listing, entries),
+        )
+
+    def _show_sorted(self, listing: Listing, entries: list[Entry]) -> None:
+        if listing.path != self.path or self._searched:
+            return
+        known = [self._session.with_health(entry) for entry in entries]
+        self.area.show_entries(known, loading=listing.state is ListingState.LOADING)
+        self._health.watch(known)
 
     def _on_health(self, path: str) -> None:
         row = self.area.model.row_of(path)
@@ -309,7 +331,7 @@ class FilesPage(QWidget):
         self.details.ask_again()
         self._health.watch(self.area.model.entries)
 
-    def _repaint(self) -> None:
+    def _repaint(self, _path: str) -> None:
         self.area.view.viewport().update()
         self.details.update()
 

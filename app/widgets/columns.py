@@ -79,7 +79,7 @@ class Columns(QWidget):
             pane.view.left.connect(lambda p=pane: self._move(p, -1))
             pane.view.righted.connect(lambda p=pane: self._move(p, 1))
             pane.view.up_wanted.connect(self.up_wanted)
-        session.listing_changed.connect(lambda _path: self.refresh())
+        session.listing_changed.connect(self.refresh)
 
     def set_room(self, count: int, width: int) -> None:
         """Show at most ``count`` columns of ``width`` pixels."""
@@ -92,7 +92,7 @@ class Columns(QWidget):
         self._path = path
         self.refresh()
 
-    def refresh(self) -> None:
+    def refresh(self, _changed_path: str = "") -> None:
         """Show what the session knows by now."""
         inner = bool(columned(self._session.listing(self._path).entries))
         wanted = places(self._path, inner_folders=inner)[-self._count :] if self._count else []

@@ -31,7 +31,9 @@ class Watchdog:
 
     def __init__(self) -> None:
         self.gaps_ms: list[float] = []
+        self.own_ms: list[float] = []  # processor time of the window's thread between ticks
         self._last = time.perf_counter()
+        self._last_own = time.thread_time()
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
@@ -41,6 +43,9 @@ class Watchdog:
         now = time.perf_counter()
         self.gaps_ms.append((now - self._last) * 1000)
         self._last = now
+        own = time.thread_time()
+        self.own_ms.append((own - self._last_own) * 1000)
+        self._last_own = own
 
     def p99_ms(self) -> float:
         self._timer.stop()
@@ -109,10 +114,10 @@ def test_ten_thousand_files_do_not_block(make_desk, qtbot: QtBot) -> None:  # ty
             bar.setValue(bar.maximum())
             qtbot.wait(8)
         watchdog.p99_ms()
-        results.append(max(watchdog.gaps_ms))
-        if results[-1] <= 2 * limit_ms():
+        results.append(max(watchdog.own_ms))
+        if results[-1] <= LIMIT_MS:
             return
-    pytest.fail(f"longest gap: {results} ms")
+    pytest.fail(f"longest step of the window's own work: {results} ms")
 
 
 def test_first_paint_needs_no_node_library() -> None:
