@@ -143,7 +143,7 @@ class NoiseConnection(ISecureConn):
     async def wait_until_sent(self) -> None:
         """Wait until the kernel has little left to send, where it can tell.
 
-        With TCP_NOTSENT_LOWAT (``tuned_tcp.tune``) "writable" means exactly that, on Linux and macOS.
+        With TCP_NOTSENT_LOWAT (``tuned_tcp``) "writable" means exactly that, on Linux and macOS.
         What is said next then goes ahead of megabytes that would otherwise lie in the kernel.
         """
         stream = getattr(getattr(self._raw, "stream", None), "stream", None)

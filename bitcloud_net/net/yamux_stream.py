@@ -1,4 +1,4 @@
-"""A stream of our Yamux for those who wait: Bitcloud's ``MuxerStream``, libp2p's ``IMuxedStream``."""
+"""A stream of our Yamux: ``MuxerStream`` for Bitcloud, ``IMuxedStream`` for libp2p."""
 
 from __future__ import annotations
 

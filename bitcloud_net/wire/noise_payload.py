@@ -51,9 +51,8 @@ def check_payload(payload: bytes, static: bytes) -> NodeId:
     """Return the identity that vouches for the ``static`` Noise key.
 
     Raises:
-        Malformed: not a payload; a key that is not Ed25519 (code ``key-type``); a signature that
-        does not
-            verify (code ``bad-signature``).
+        Malformed: not a payload; a key that is not Ed25519 (code ``key-type``); a signature
+            that does not verify (code ``bad-signature``).
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise Malformed(f"handshake payload of {len(payload)} bytes")

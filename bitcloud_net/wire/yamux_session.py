@@ -102,10 +102,9 @@ class YamuxSession:
         """Take plaintext in and return what it means. Payload goes to its stream, see ``take``.
 
         Raises:
-            Malformed: the peer broke the protocol (code ``window-overrun`` for a sender that
-            ignores
-                its window, ``flood-limit`` for one that asks too much). A GO_AWAY is queued; the
-                connection must be closed, and every further call raises it again.
+            Malformed: the peer broke the protocol (code ``window-overrun`` if it ignores its
+                window, ``flood-limit`` if it asks too much). A GO_AWAY is queued; the connection
+                must be closed, and every further call raises it again.
         """
         if self._error is not None:
             raise self._error
