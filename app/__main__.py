@@ -17,6 +17,7 @@ the window from painting for seconds (measured; field guide, section 0)."""
 
 if TYPE_CHECKING:
     from app.bridge import OpenClient, Passphrase
+    from app.dialogs.welcome import CreateHome
     from bitcloud_net.api import Client
 
 
@@ -49,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     home = options.home or _home_from_environment()
     from app.program import Program
 
-    program = Program(home=home, open_client=node_opener(home, options.test_grid))
+    program = Program(
+        home=home,
+        open_client=node_opener(home, options.test_grid),
+        create_home=home_maker(home),
+    )
     if options.selftest:
         return program.selftest()
     return program.run(options.link)
@@ -72,6 +77,17 @@ def node_opener(home: Path | None, test_grid_nodes: int | None) -> OpenClient:
         return open_on_test_grid(home, nodes=test_grid_nodes, passphrase=passphrase)
 
     return open_client
+
+
+def home_maker(home: Path | None) -> CreateHome:
+    """Return how an identity is made in ``home`` at the first start."""
+
+    async def create_home(*, name: str, passphrase: str, words: str | None) -> str:
+        from bitcloud_net import api
+
+        return await api.create_home(home, name=name, passphrase=passphrase, words=words)
+
+    return create_home
 
 
 if __name__ == "__main__":

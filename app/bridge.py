@@ -18,6 +18,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
@@ -181,6 +182,31 @@ class Bridge(QObject):
             return await trio.to_thread.run_sync(function)
 
         return self.call(in_thread, owner=owner, done=done, failed=failed)
+
+    def prepare(
+        self,
+        function: Callable[[], Awaitable[T]],
+        *,
+        owner: QObject,
+        done: Callable[[T], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Do something that comes before the node, such as making its home, in a thread of its own.
+
+        The caller waits for the answer before it does anything else with the home.
+        """
+
+        async def request(_client: Client) -> T:
+            return await function()
+
+        job = Job(request, owner, done, failed)
+        run = partial(self._run_alone, job)
+        threading.Thread(target=run, name="bitcloud-prepare", daemon=False).start()
+
+    def _run_alone(self, job: Job[Any]) -> None:
+        outcome = trio.run(job.run, None)
+        if outcome is not None:
+            self._settled.emit(outcome)
 
     def give_passphrase(self, passphrase: str | None) -> None:
         """Answer ``passphrase_wanted``; None means that the person declined."""

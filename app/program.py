@@ -11,6 +11,7 @@ from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
 from app.bridge import Bridge, OpenClient
+from app.dialogs.welcome import CreateHome
 from app.preferences import Preferences
 from app.session import NodeState, Session
 from app.single_instance import SingleInstance
@@ -58,7 +59,13 @@ class Program(QObject):
     """Everything this process holds. ``run`` returns when the window was closed and the node
     stopped."""
 
-    def __init__(self, *, home: Path | None, open_client: OpenClient) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path | None,
+        open_client: OpenClient,
+        create_home: CreateHome | None = None,
+    ) -> None:
         self._app = application()
         super().__init__()
         self._home = home
@@ -68,7 +75,9 @@ class Program(QObject):
         self.theme.apply()
         self.bridge = Bridge(open_client, self)
         self.session = Session(self.bridge, self)
-        self.window = Window(self.theme, self.session, self._preferences, home=home)
+        self.window = Window(
+            self.theme, self.session, self._preferences, home=home, create_home=create_home
+        )
         self.bridge.passphrase_wanted.connect(self.window.ask_passphrase)
         self.window.passphrase_given.connect(self.bridge.give_passphrase)
         self._instance.called.connect(self._on_called)

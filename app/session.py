@@ -149,6 +149,17 @@ class Session(QObject):
 
     # Asking the node
 
+    def prepare(
+        self,
+        function: Callable[[], Awaitable[T]],
+        *,
+        owner: QObject,
+        done: Callable[[T], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Do something that comes before the node, such as making its home."""
+        self._bridge.prepare(function, owner=owner, done=done, failed=failed)
+
     def call(
         self,
         request: Callable[[Client], Awaitable[T]],

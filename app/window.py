@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.dialog import ConfirmDialog, PassphraseDialog
 from app.dialogs.publish import PublishDialog
+from app.dialogs.welcome import CreateHome, WelcomeDialog, WordsDialog
 from app.icons import icon
 from app.local_copies import LocalCopies
 from app.models.entry_model import address_of
@@ -55,7 +56,15 @@ from app.widgets.shelf import Shelf
 from app.widgets.sidebar import Sidebar
 from app.widgets.toast import Toast
 from app.widgets.toolbar import Toolbar
-from bitcloud_net.api import Details, Entry, EntryKind, Transfer, TransferKind, TransferState
+from bitcloud_net.api import (
+    BitcloudError,
+    Details,
+    Entry,
+    EntryKind,
+    Transfer,
+    TransferKind,
+    TransferState,
+)
 
 SIZE = (1360, 820)
 MIN_SIZE = (960, 600)
@@ -88,6 +97,7 @@ class Window(QMainWindow):
         home: Path | None = None,
         open_url: Callable[[QUrl], bool] = QDesktopServices.openUrl,
         play_url: Callable[[QUrl], bool] = play,
+        create_home: CreateHome | None = None,
     ) -> None:
         super().__init__()
         self._theme = theme
@@ -95,6 +105,7 @@ class Window(QMainWindow):
         self._preferences = preferences
         self._open_url = open_url
         self._play_url = play_url
+        self._create_home = create_home
         self.setWindowTitle("Bitcloud")
         self.setMinimumSize(*MIN_SIZE)
         self.resize(*SIZE)
@@ -167,7 +178,7 @@ class Window(QMainWindow):
         bar.avatar.clicked.connect(self._show_me)
         files.moved.connect(self._show_place)
         files.publish_wanted.connect(self._ask_publish)
-        files.retry_wanted.connect(self._session.start)
+        files.retry_wanted.connect(self._try_again)
         files.open_wanted.connect(self.open_entry)
         files.preview_wanted.connect(self._preview)
         files.link_wanted.connect(self._copy_link)
@@ -504,6 +515,30 @@ class Window(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, self.tr("Folder for the space you lend"))
         if name:
             self.contribute.set_folder(Path(name))
+
+    def _try_again(self) -> None:
+        """Start the node again; where there is no identity yet, make one first."""
+        failure = self._session.failure
+        missing = isinstance(failure, BitcloudError) and failure.code == "no-home"
+        if not missing or self._create_home is None:
+            self._session.start()
+            return
+        dialog = WelcomeDialog(self._theme, self._session, self, self._create_home)
+        dialog.made.connect(self._on_home_made)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _on_home_made(self, words: str) -> None:
+        if not words:
+            self._session.start()
+            return
+        dialog = WordsDialog(self._theme, self, words)
+        dialog.finished.connect(self._start_after_words)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _start_after_words(self, _result: int) -> None:
+        self._session.start()
 
     def ask_passphrase(self) -> None:
         """Ask for the passphrase of this home; answers by ``passphrase_given``."""

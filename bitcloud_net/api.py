@@ -76,6 +76,7 @@ __all__ = [
     "TransferKind",
     "TransferState",
     "Unavailable",
+    "create_home",
     "open_client",
     "to_json",
 ]
@@ -165,6 +166,25 @@ class Client(Protocol):
 
 
 ProgressListener = Callable[[Transfer], None]
+
+
+async def create_home(
+    home: Path | None = None, *, name: str, passphrase: str = "", words: str | None = None
+) -> str:
+    """Make an identity called ``name`` in ``home`` and return its 24 recovery words.
+
+    ``words`` brings an identity back instead of making a new one. Without a ``passphrase`` the
+    keys are protected by file rights alone. Cancel: safe; a half-made home is not one.
+
+    Raises:
+        BadInput: ``home-exists``, ``recovery-words``, ``bad-name``.
+        LocalFault: the folder cannot be written.
+    """
+    from bitcloud_net.services import home as homes
+    from bitcloud_net.storage.vault_lock import OpenLock, PassphraseLock
+
+    lock = PassphraseLock(passphrase=passphrase) if passphrase else OpenLock()
+    return await homes.create_home(home or homes.default_home(), name=name, lock=lock, words=words)
 
 
 @asynccontextmanager

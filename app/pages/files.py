@@ -20,7 +20,7 @@ from app.tokens import DETAILS_WIDTH
 from app.widgets.columns import COLUMNS, NARROW, WIDE, Columns
 from app.widgets.details_pane import DetailsPane
 from app.widgets.file_area import FileArea
-from bitcloud_net.api import Entry, EntryKind
+from bitcloud_net.api import BitcloudError, Entry, EntryKind
 
 OVERLAY_BELOW = 988
 """Page width under which details lie over the files instead of beside them (window 1200)."""
@@ -268,11 +268,12 @@ class FilesPage(QWidget):
     def _show_offline(self) -> None:
         error = self._session.failure
         text = explain(error) if error is not None else None
+        welcome = isinstance(error, BitcloudError) and error.code == "no-home"
         self.area.show_state(
             text.sentence if text else self.tr("Not connected."),
             text.advice if text else "",
-            self.tr("Try again"),
-            wrong=True,
+            self.tr("Begin") if welcome else self.tr("Try again"),
+            wrong=not welcome,
         )
 
     def _show_empty(self) -> None:
