@@ -57,6 +57,7 @@ def test_bytes_arrive_in_order_and_the_end_after_them():
     assert ours.at_end
     assert ours.state is theirs.state is StreamState.ENDED
     assert pair.budget.reserved_bytes == 0
+    assert repr(ours) == "<MuxStream 1 ENDED>"
 
 
 def test_ids_are_odd_for_the_dialler_and_even_for_the_listener():
@@ -385,9 +386,18 @@ def test_our_own_streams_are_limited_too():
 
 def test_a_peer_that_asks_without_reading_is_cut_off():
     machine = session()
-    with pytest.raises(Malformed) as caught:
-        machine.receive(frame(PING, SYN, 0, 1) * (MAX_UNSENT_ANSWERS + 1), 1.0)
+    for second in range(MAX_UNSENT_ANSWERS // 256):
+        machine.receive(frame(PING, SYN, 0, 1) * 256, 1.0 + second)
+    with pytest.raises(Malformed, match="than it reads") as caught:
+        machine.receive(frame(PING, SYN, 0, 1), 100.0)
     assert caught.value.code == "flood-limit"
+
+
+def test_a_peer_that_reads_its_answers_may_ask_for_ever():
+    machine = session()
+    for second in range(20):
+        machine.receive(frame(PING, SYN, 0, 1) * 256, 1.0 + second)
+        assert len(sent(machine)) == 256 * 12
 
 
 def test_a_peer_that_opens_and_resets_without_end_is_cut_off():
