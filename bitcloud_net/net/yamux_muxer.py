@@ -49,10 +49,10 @@ LONG_TURN_S = 0.005
 """After so long without a pause the reader lets others run: one read may hold 20,000 frames."""
 
 WATCH_EVERY_S = 2.0
-PING_AFTER_S = 3.0
+PING_AFTER_S = 4.0
 """Silence after which a ping is sent."""
 DEAD_AFTER_S = 7.0
-"""Silence after a ping, or during a send, that ends the connection: noticed within 14 s."""
+"""Silence after a ping, or during a send, that ends the connection. It is noticed within 15 s."""
 MEASURE_EVERY_S = 15.0
 """A ping is sent this often in any case: the round trip time decides the size of the windows."""
 
