@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Generic, TypeVar
 
 import trio
@@ -38,7 +38,7 @@ async def in_order(
                 slot = slots[number % window] = _Slot()
                 nursery.start_soon(run, slot, number)
 
-        async def results() -> AsyncIterator[T]:
+        async def results() -> AsyncGenerator[T, None]:
             for number in range(first, last):
                 slot = slots[number % window]
                 await slot.ready.wait()
@@ -48,10 +48,11 @@ async def in_order(
 
         for number in range(first, min(first + window, last)):
             start(number)
-        try:
-            yield results()
-        finally:
-            nursery.cancel_scope.cancel()
+        async with aclosing(results()) as ordered:
+            try:
+                yield ordered
+            finally:
+                nursery.cancel_scope.cancel()
 
 
 class _Slot(Generic[T]):
