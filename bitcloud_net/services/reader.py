@@ -7,9 +7,10 @@ mentions costs questions to the grid. A file inside its row costs none at all.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 import trio
@@ -150,14 +151,17 @@ class Reader:
         if offset < 0 or offset > size or (length is not None and length < 0):
             raise BadInput(f"the file has {size} bytes; ask for bytes in it", code="bad-range")
         end = size if length is None else min(size, offset + length)
-        if isinstance(file.found.manifest, InlineManifest):
-            yield _one(_inline(file.found.manifest, file.keys)[offset:end])
-        elif end == offset:
-            yield _one(b"")
-        else:
-            first, last = offset // SEGMENT_BYTES, -(-end // SEGMENT_BYTES)
-            async with self.download(file.found, file.keys).segments(first, last) as segments:
-                yield _trimmed(segments, offset - first * SEGMENT_BYTES, end - offset)
+        async with AsyncExitStack() as stack:
+            if isinstance(file.found.manifest, InlineManifest):
+                pieces = _one(_inline(file.found.manifest, file.keys)[offset:end])
+            elif end == offset:
+                pieces = _one(b"")
+            else:
+                first, last = offset // SEGMENT_BYTES, -(-end // SEGMENT_BYTES)
+                download = self.download(file.found, file.keys)
+                segments = await stack.enter_async_context(download.segments(first, last))
+                pieces = _trimmed(segments, offset - first * SEGMENT_BYTES, end - offset)
+            yield await stack.enter_async_context(aclosing(pieces))
 
     def download(self, found: Found, keys: FileKeys | None) -> Download:
         """Return a download of a stored file; without keys it yields checked ciphertext."""
@@ -168,23 +172,35 @@ class Reader:
     ) -> tuple[AnyManifest, Mapping[int, NodeId]]:
         placements = await self._library.placements(cid)
         manifest = _manifest_of(cid, [item.body.manifest for item in placements])
-        if manifest is not None:
-            ordered = sorted(placements, key=lambda item: item.owner != owner)
-            return manifest, _holders(ordered, manifest)
-        return await self._ask_grid(cid)
+        if manifest is None:
+            return await self._ask_grid(cid)
+        ordered = sorted(placements, key=lambda item: item.owner != owner)
+        if owner is None and _contradict(ordered, manifest):
+            return manifest, _confirmed(ordered, manifest, (await self._ask_all(cid)).held)
+        return manifest, _holders(ordered, manifest)
 
     async def _ask_grid(self, cid: bytes) -> tuple[AnyManifest, Mapping[int, NodeId]]:
-        """Ask everybody who is connected: for a cap that no row mentions."""
-        manifests: list[bytes] = []
-        placed: dict[int, NodeId] = {}
+        """Locate a file that no row mentions."""
+        said = await self._ask_all(cid)
+        manifest = _manifest_of(cid, said.manifests)
+        if manifest is None:
+            raise Unavailable(
+                "nobody who can be reached knows this file; try again when more nodes are on",
+                code="file-unknown",
+            )
+        return manifest, _confirmed([], manifest, said.held)
+
+    async def _ask_all(self, cid: bytes) -> _Said:
+        """Ask everybody who is connected what they hold of a file."""
+        said = _Said()
 
         async def ask(node: NodeId) -> None:
             client = self._clients.of(node)
             try:
                 (shares,) = await client.find((cid,))
-                if shares and not manifests:
-                    manifests.append(await client.get_manifest(cid))
-                placed.update((share, node) for share in shares if share not in placed)
+                said.held.extend((share_no, node) for share_no in shares)
+                if shares and _manifest_of(cid, said.manifests) is None:
+                    said.manifests.append(await client.get_manifest(cid))
             except BitcloudError:
                 return  # who cannot say does not matter here
 
@@ -192,13 +208,15 @@ class Reader:
             async with open_tasks() as nursery:
                 for node in self._peers():
                     nursery.start_soon(ask, node)
-        manifest = _manifest_of(cid, manifests)
-        if manifest is None:
-            raise Unavailable(
-                "nobody who can be reached knows this file; try again when more nodes are on",
-                code="file-unknown",
-            )
-        return manifest, placed
+        return said
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the grid's nodes say of one file; any of them may lie."""
+
+    held: list[tuple[int, NodeId]] = field(default_factory=list)
+    manifests: list[bytes] = field(default_factory=list)
 
 
 def _manifest_of(cid: bytes, raws: list[bytes]) -> AnyManifest | None:
@@ -223,6 +241,34 @@ def _holders(placements: list[Placement], manifest: AnyManifest) -> Mapping[int,
     return placed
 
 
+def _contradict(placements: Sequence[Placement], manifest: AnyManifest) -> bool:
+    """Whether rows name different nodes for one share: anybody may write one about any file."""
+    if not isinstance(manifest, Manifest):
+        return False
+    named = [item.body.holders[: manifest.n] for item in placements]
+    return any(len(set(nodes) - {b""}) > 1 for nodes in zip_longest(*named, fillvalue=b""))
+
+
+def _confirmed(
+    placements: Sequence[Placement], manifest: AnyManifest, held: Sequence[tuple[int, NodeId]]
+) -> Mapping[int, NodeId]:
+    """Return who holds which share: best who says so and is named by a row, then who says so, then
+    who is named."""
+    if not isinstance(manifest, Manifest):
+        return {}
+    said = [pair for pair in held if pair[0] < manifest.n]
+    named = [
+        (share_no, NodeId(node))
+        for item in placements
+        for share_no, node in enumerate(item.body.holders[: manifest.n])
+        if node
+    ]
+    placed: dict[int, NodeId] = {}
+    for share_no, node in (*(pair for pair in said if pair in set(named)), *said, *named):
+        placed.setdefault(share_no, node)
+    return placed
+
+
 def _inline(manifest: InlineManifest, keys: FileKeys) -> bytes:
     try:
         return open_inline(manifest, keys)[1]
@@ -239,12 +285,14 @@ def _broken(error: Malformed) -> BitcloudError:
     )
 
 
-async def _one(data: bytes) -> AsyncIterator[bytes]:
+async def _one(data: bytes) -> AsyncGenerator[bytes, None]:
     if data:
         yield data
 
 
-async def _trimmed(segments: AsyncIterator[bytes], skip: int, left: int) -> AsyncIterator[bytes]:
+async def _trimmed(
+    segments: AsyncIterator[bytes], skip: int, left: int
+) -> AsyncGenerator[bytes, None]:
     async for segment in segments:
         piece = segment[skip : skip + left]
         skip, left = 0, left - len(piece)
