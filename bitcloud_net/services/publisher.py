@@ -12,8 +12,8 @@ Run again after a crash, the job goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -113,6 +113,7 @@ class Publisher:
         self.files = files
         self._jobs = jobs
         self._random_bytes = random_bytes
+        self._under_way: dict[tuple[Path, str], trio.Event] = {}
 
     async def publish(
         self, handle: Handle, sources: Sequence[Path], to: str
@@ -148,6 +149,17 @@ class Publisher:
             inline = await make_inline(plan, source)
             progress(file.size)
             return _Stored(plan=plan, uploaded=inline, holders=())
+        async with self._alone(file, target):
+            return await self._store_shares(file, target, source, media_type, progress)
+
+    async def _store_shares(
+        self,
+        file: PlannedFile,
+        target: str,
+        source: Source,
+        media_type: str | None,
+        progress: Callable[[int], None],
+    ) -> _Stored:
         job = await self._job(file, target)
         params, holders = await self._placed(job)
         plan = UploadPlan(secret=job.secret, params=params, media_type=media_type, size=file.size)
@@ -158,9 +170,21 @@ class Publisher:
         }
         uploaded = await upload(plan, source, takers, job, progress)
         have = job.stored | set(uploaded.receipts)
-        await job.done()
         placed = tuple(node if no in have else NodeId(b"") for no, node in enumerate(holders))
-        return _Stored(plan=plan, uploaded=uploaded, holders=placed)
+        return _Stored(plan=plan, uploaded=uploaded, holders=placed, job=job)
+
+    @asynccontextmanager
+    async def _alone(self, file: PlannedFile, target: str) -> AsyncIterator[None]:
+        """Wait until nobody else stores this very file there: both would share one job."""
+        name = (file.path, target)
+        while (other := self._under_way.get(name)) is not None:
+            await other.wait()
+        done = self._under_way[name] = trio.Event()
+        try:
+            yield
+        finally:
+            del self._under_way[name]
+            done.set()
 
     async def _job(self, file: PlannedFile, target: str) -> Job:
         if file.size >= LARGE_BYTES and self._jobs is not None:
@@ -182,6 +206,7 @@ class _Stored:
     plan: UploadPlan
     uploaded: Uploaded
     holders: tuple[NodeId, ...]  # in share order, b"" without a receipt; () inside its row
+    job: Job | None = None  # over when the file is listed
 
     @property
     def health(self) -> Health:
@@ -227,12 +252,20 @@ class _Run:
         self._to = to
         self._folders: dict[tuple[str, ...], tuple[str, FolderEntry]] = {}
         self._published: dict[int, Published] = {}
-        self._stored: list[StoredEntry] = []
+        self._stored: list[tuple[StoredEntry, Job | None]] = []  # and not listed yet
         self._bytes_done = 0
 
     async def publish(self, files: Sequence[PlannedFile]) -> tuple[Published, ...]:
         for parts in sorted({file.parts[:-1] for file in files}):
             await self._make_folder(parts)
+        try:
+            await self._store_all(files)
+        finally:
+            await self._write_rows()
+        await self._bring_to_safety()
+        return tuple(self._published[number] for number in sorted(self._published))
+
+    async def _store_all(self, files: Sequence[PlannedFile]) -> None:
         small = [item for item in enumerate(files) if item[1].size < LARGE_BYTES]
         large = [item for item in enumerate(files) if item[1].size >= LARGE_BYTES]
         async with open_tasks() as writing:
@@ -243,9 +276,6 @@ class _Run:
                 for _ in range(min(SMALL_AT_ONCE, len(small))):
                     tasks.start_soon(self._publish_each, shared)
             writing.cancel_scope.cancel()
-        await self._write_rows()
-        await self._bring_to_safety()
-        return tuple(self._published[number] for number in sorted(self._published))
 
     async def _publish_each(self, files: Iterator[tuple[int, PlannedFile]]) -> None:
         for number, file in files:
@@ -275,9 +305,8 @@ class _Run:
             modified_s=file.modified_s,
         )
         manifest, holders = stored.uploaded.manifest, stored.holders
-        self._stored.append(
-            StoredEntry(folder=folder, entry=entry, manifest=manifest, holders=holders)
-        )
+        listed = StoredEntry(folder=folder, entry=entry, manifest=manifest, holders=holders)
+        self._stored.append((listed, stored.job))
         full = f"{path}/{entry.name}"
         self._published[number] = Published(path=full, size_bytes=file.size, health=health)
         self._handle.update(
@@ -302,7 +331,10 @@ class _Run:
         stored, self._stored = self._stored, []
         if stored:
             with trio.CancelScope(shield=True):  # what is stored is listed, or it is lost
-                await self._library.list_files(stored)
+                await self._library.list_files([entry for entry, _ in stored])
+                for _, job in stored:
+                    if job is not None:
+                        await job.done()
 
     async def _bring_to_safety(self) -> None:
         """Repair what has too few receipts, until it has enough."""
