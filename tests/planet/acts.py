@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from bitcloud_net.testing.planet import Machine
+from bitcloud_net.testing.planet import Machine, World
 
 
 async def read(person: Machine, target: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -44,3 +44,20 @@ def read_folder(where: Path) -> dict[str, bytes]:
     """Return what is in a folder of the disk, by path."""
     files = (path for path in where.rglob("*") if path.is_file())
     return {path.relative_to(where).as_posix(): path.read_bytes() for path in files}
+
+
+async def lose_disk(node: Machine) -> None:
+    """Let a storage node lose its disk and come back with an empty one."""
+    await node.switch_off()
+    for path in sorted((node.home / "store").rglob("*"), reverse=True):
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
+    await node.switch_on()
+
+
+def blamed(person: Machine, world: World) -> set[str]:
+    """Return the storage nodes that a person's computer refuses now."""
+    assert person.network is not None
+    return {node.name for node in world.nodes if person.network.banned(node.node_id)}

@@ -11,10 +11,10 @@ from trio.testing import MockClock
 
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.units import MIB
-from bitcloud_net.testing.planet import Machine, World, until
+from bitcloud_net.testing.planet import Machine, until
 from bitcloud_net.views import HealthState, Transfer, TransferState
 
-from .acts import make_folder, read, read_folder, write
+from .acts import lose_disk, make_folder, read, read_folder, write
 from .conftest import Open
 
 
@@ -28,17 +28,6 @@ async def wait_for(person: Machine, state: TransferState, seconds: float = 120.0
     transfers = person.client._parts.transfers
     await until(lambda: transfers.list()[0].state is state, seconds, f"a transfer is {state}")
     return transfers.list()[0]
-
-
-async def lose_shares(world: World, count: int) -> list[Machine]:
-    """Let the first nodes lose their disks: off, emptied, on again."""
-    lost = world.nodes[:count]
-    for node in lost:
-        await node.switch_off()
-        for path in sorted((node.home / "store").rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        await node.switch_on()
-    return lost
 
 
 async def test_a_grid_grows(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
@@ -68,7 +57,8 @@ async def test_repair_after_lost_disks(
         mary, john = await grid.join("Mary"), await grid.join("John")
         await mary.client.publish([write(scratch / "file.bin", data)])
         await grid.settle()
-        await lose_shares(grid, 7)
+        for node in grid.nodes[:7]:
+            await lose_disk(node)
         await trio.sleep(5)
         before = await john.client.check("Public/Mary/file.bin")
         assert (before.health.alive, before.health.state) == (3, HealthState.WEAKENED)

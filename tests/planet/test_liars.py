@@ -23,18 +23,12 @@ from bitcloud_net.testing.mischief import (
     SignsAnother,
     Stalls,
 )
-from bitcloud_net.testing.planet import Machine, World
+from bitcloud_net.testing.planet import Machine
 from bitcloud_net.transfer.download import proves
 from bitcloud_net.views import HealthState
 
-from .acts import read, write
+from .acts import blamed, read, write
 from .conftest import Open
-
-
-def banned_by(person: Machine, world: World) -> set[str]:
-    """Return the storage nodes that a person's computer refuses now."""
-    assert person.network is not None
-    return {node.name for node in world.nodes if person.network.banned(node.node_id)}
 
 
 def corrupt(nodes: list[Machine], mischief: Callable[[ShareKeeper], Honest]) -> list[Honest]:
@@ -72,11 +66,11 @@ async def test_flipped_bytes(
             assert await read(john, "Public/Mary/file.bin") == data
         lied = {node.name for node, each in zip(liars, bent, strict=True) if each.lies}
         assert lied
-        assert banned_by(john, grid) == lied
+        assert blamed(john, grid) == lied
         checked = await mary.client.check("Public/Mary/file.bin", verify=True)
         assert {grid.named(h.node).name for h in checked.holders if not h.alive} == names(liars)
         assert {h.fault for h in checked.holders if not h.alive} == {"corrupt-block"}
-        assert banned_by(mary, grid) == names(liars)
+        assert blamed(mary, grid) == names(liars)
         assert checked.health.alive == 10 - count
 
 
@@ -110,7 +104,7 @@ async def test_swapped_blocks(clock: MockClock, world: Open, scratch: Path, rng:
         bent = corrupt(liars, AnswersWithAnother)
         assert await read(john, "Public/Mary/file.bin") == data
         lied = {node.name for node, each in zip(liars, bent, strict=True) if each.lies}
-        assert banned_by(john, grid) == lied
+        assert blamed(john, grid) == lied
 
 
 async def test_stale_shares(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
@@ -130,7 +124,7 @@ async def test_stale_shares(clock: MockClock, world: Open, scratch: Path, rng: R
         liars = [grid.named(node) for node in list(old.placed.values())[:7]]
         assert await read(john, "Public/Mary/file.bin") == data
         lied = {node.name for node, each in zip(liars, bent, strict=True) if each.lies}
-        assert banned_by(john, grid) == lied
+        assert blamed(john, grid) == lied
 
 
 async def test_dropped_uploads(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
@@ -151,7 +145,7 @@ async def test_dropped_uploads(clock: MockClock, world: Open, scratch: Path, rng
             node.misbehave(None)
         after = await john.client.repair("Public/Mary/file.bin")
         assert after.health.alive == 10
-        assert banned_by(john, grid) == set(), "a share that is gone is not a lie"
+        assert blamed(john, grid) == set(), "a share that is gone is not a lie"
 
 
 async def test_receipts_for_something_else(
@@ -181,7 +175,7 @@ async def test_seven_that_refuse(clock: MockClock, world: Open, scratch: Path, r
         with pytest.raises(Unavailable) as caught:
             await read(john, "Public/Mary/file.bin")
         assert caught.value.code == "too-few-shares"
-        assert banned_by(john, grid) == set(), "to refuse is no fault that one can prove"
+        assert blamed(john, grid) == set(), "to refuse is no fault that one can prove"
 
 
 @pytest.mark.parametrize("seconds", [2.0, 3600.0])
@@ -201,7 +195,7 @@ async def test_slow_senders(
         started = trio.current_time()
         assert await read(john, "Public/Mary/file.bin") == data
         assert trio.current_time() - started <= 3 * healthy_s
-        assert banned_by(john, grid) == set()
+        assert blamed(john, grid) == set()
 
 
 async def test_slow_takers(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
@@ -237,7 +231,7 @@ async def test_damage_on_an_honest_disk(
         assert await read(john, "Public/Mary/file.bin") == data
         checked = await john.client.check("Public/Mary/file.bin", verify=True)
         assert checked.health.alive == 6
-        assert banned_by(john, grid) == set()
+        assert blamed(john, grid) == set()
         after = await john.client.repair("Public/Mary/file.bin")
         assert after.health.alive == 10
         again = await john.client.check("Public/Mary/file.bin", verify=True)
