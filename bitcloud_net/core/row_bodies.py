@@ -16,7 +16,7 @@ from typing import TypeAlias
 from bitcloud_net.core.encoding import MAX_INTEGER, Value
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.identity import MAX_SALT_DAYS
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table
+from bitcloud_net.core.table_rules import DAY_PERIODS, Column, ColumnType, Role, Table, TableRule
 from bitcloud_net.core.units import HASH_BYTES, INLINE_BYTES, KIB, MAX_SHARES
 from bitcloud_net.core.verdicts import MAX_RECENT, FaultReason
 
@@ -107,13 +107,23 @@ class IdentityBody:
     registered: int  # period of the first row; at most a week after the day
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppBody:
+    """A row of an application's table: its values in the order of the columns."""
+
+    names: tuple[str, ...]
+    values: tuple[int | str | bytes | bool | None, ...]
+
+
 Body: TypeAlias = (
-    NodeBody | UserBody | FolderBody | FileBody | PlacementBody | FaultBody | IdentityBody
+    NodeBody | UserBody | FolderBody | FileBody | PlacementBody | FaultBody | IdentityBody | AppBody
 )
 
 
 def body_value(body: Body) -> dict[str, Value]:
     """Return the map of plain values that travels for ``body``."""
+    if isinstance(body, AppBody):
+        return dict(zip(body.names, body.values, strict=True))
     value: dict[str, Value] = {}
     for field in fields(body):
         item = getattr(body, field.name)
@@ -125,20 +135,53 @@ def body_value(body: Body) -> dict[str, Value]:
     return value
 
 
-def parse_body(table: Table, value: object) -> Body:
-    """Return the typed body of a row of ``table``.
+def parse_body(rule: TableRule, value: object) -> Body:
+    """Return the typed body of a row of the table with this rule.
 
     Raises:
         Malformed: ``bad-body``; the message names the field.
     """
-    kind, parse = _PARSERS[table]
+    if rule.columns:
+        return app_body(rule, value)
+    kind, parse = _PARSERS[rule.table]
     names = {field.name for field in fields(kind)}
     if not isinstance(value, dict) or value.keys() != names:
-        raise _bad(f"a {table.name.lower()} row has the fields {', '.join(sorted(names))}")
+        raise _bad(f"a {rule.name} row has the fields {', '.join(sorted(names))}")
     return parse(value)
 
 
-def parents_of(owner: bytes, body: Body) -> tuple[tuple[Table, bytes], ...]:
+def app_body(rule: TableRule, value: object) -> AppBody:
+    """Return the body of a row of an application's table.
+
+    Raises:
+        Malformed: ``bad-body``; the message names the column.
+    """
+    names = tuple(column.name for column in rule.columns)
+    if not isinstance(value, dict) or value.keys() != set(names):
+        raise _bad(f"a {rule.name} row has the columns {', '.join(names)}")
+    for column in rule.columns:
+        _check_column(column, value[column.name])
+    return AppBody(names=names, values=tuple(value[name] for name in names))
+
+
+_COLUMN_TYPES = {
+    ColumnType.INTEGER: int,
+    ColumnType.TEXT: str,
+    ColumnType.BYTES: bytes,
+    ColumnType.FLAG: bool,
+}
+
+
+def _check_column(column: Column, item: object) -> None:
+    if item is None and column.optional:
+        return
+    if type(item) is not _COLUMN_TYPES[column.type]:
+        raise _bad(f"{column.name} is {column.type.value}")
+    if isinstance(item, str | bytes) and len(item) > column.most:
+        raise _bad(f"{column.name} has at most {column.most}")
+
+
+def parents_of(owner: bytes, body: Body) -> tuple[tuple[int, bytes], ...]:
     """Return table and key of the rows that must be there before a row with this body may be."""
     if isinstance(body, FolderBody):
         user = (Table.USER, owner)
@@ -256,7 +299,7 @@ def _bad(message: str) -> Malformed:
     return Malformed(message, code="bad-body")
 
 
-_PARSERS: Mapping[Table, tuple[type[Body], Callable[[_Map], Body]]] = MappingProxyType(
+_PARSERS: Mapping[int, tuple[type[Body], Callable[[_Map], Body]]] = MappingProxyType(
     {
         Table.NODE: (NodeBody, _parse_node),
         Table.USER: (UserBody, _parse_user),

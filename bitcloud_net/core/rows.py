@@ -14,9 +14,9 @@ in this order and complete, so one row with one set of signatures has exactly on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NewType
+from typing import NewType, TypeAlias
 
 from blake3 import blake3
 
@@ -25,11 +25,14 @@ from bitcloud_net.core.encoding import MAX_INTEGER
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import KEY_BYTES, SIGNATURE_BYTES, PublicKey, SigningKey
 from bitcloud_net.core.row_bodies import Body, body_value, parse_body
-from bitcloud_net.core.table_rules import Table, TableRule, rule_of
+from bitcloud_net.core.table_rules import TableRule, rule_of
 from bitcloud_net.core.units import MAX_ROW_BYTES
 
 RowId = NewType("RowId", bytes)
 """The hash of a row, 32 bytes."""
+
+Rules: TypeAlias = Callable[[int], TableRule]
+"""Finds the rule of a table by its number; raises ``Malformed`` (``unknown-table``)."""
 
 ROW_VERSION = 1
 MAX_PERIOD = 2**40
@@ -47,7 +50,7 @@ class SignedRow:
     whether the signatures hold is known after ``verify``.
     """
 
-    table: Table
+    table: int  # a ``Table``, or an application's number
     key: bytes  # begins with the owner's key
     owner: PublicKey
     seq: int
@@ -66,28 +69,28 @@ class SignedRow:
         return self.key[KEY_BYTES:]
 
     @classmethod
-    def parse(cls, raw: bytes) -> SignedRow:
+    def parse(cls, raw: bytes, rules: Rules = rule_of) -> SignedRow:
         """Return the row whose wire form is ``raw``. Says nothing about the signatures yet.
+        ``rules`` knows the tables: without it, those that are not an application's.
 
         Raises:
             Malformed: ``row-too-large``, ``row-not-canonical``, ``bad-row`` (shape), ``bad-body``,
                 ``unknown-table``, ``bad-key`` or ``bad-number``.
         """
         values, signers = _decode(raw)
-        _, number, key, owner, seq, period, slot, expires, body, co_owners = values
-        rule = _check_head(len(raw), values)
+        _, _, key, owner, seq, period, slot, expires, body, co_owners = values
+        rule = _check_head(len(raw), values, rules)
         if [signer for signer, _ in signers] != [owner, *co_owners]:
             raise Malformed("the signers are not the owners, in order", code="bad-row")
-        table = Table(number)
         return cls(
-            table=table,
+            table=rule.table,
             key=key,
             owner=PublicKey(owner),
             seq=seq,
             period=period,
             slot=slot,
             expires=expires,
-            body=None if body is None else parse_body(rule.table, body),
+            body=None if body is None else parse_body(rule, body),
             co_owners=tuple(co_owners),
             signatures=tuple(signature for _, signature in signers),
             id=_row_id(raw[1 : len(raw) - _signatures_bytes(len(signers))]),
@@ -113,7 +116,7 @@ class SignedRow:
 
 
 def make_row(
-    table: Table,
+    table: int,
     key_suffix: bytes,
     body: Body | None,
     *,
@@ -123,6 +126,7 @@ def make_row(
     slot: int,
     expires: int,
     co_signers: Sequence[SigningKey] = (),
+    rules: Rules = rule_of,
 ) -> SignedRow:
     """Sign a row owned by ``signer`` (and the co-signers) and return it.
 
@@ -139,7 +143,7 @@ def make_row(
     row += [seq, period, slot, expires, plain, list(co_owners)]
     row_id = _row_id(encoding.encode(row))
     signatures = [[key.public, key.sign(_SIGNATURE_KIND, row_id)] for key in (signer, *co_signers)]
-    return SignedRow.parse(encoding.encode([row, signatures]))
+    return SignedRow.parse(encoding.encode([row, signatures]), rules)
 
 
 def _decode(raw: bytes) -> tuple[list, list]:  # type: ignore[type-arg]
@@ -171,11 +175,11 @@ def _is_signed(item: object) -> bool:
     return isinstance(item, bytes) and len(item) == SIGNATURE_BYTES
 
 
-def _check_head(wire_bytes: int, row: list) -> TableRule:  # type: ignore[type-arg]
+def _check_head(wire_bytes: int, row: list, rules: Rules) -> TableRule:  # type: ignore[type-arg]
     version, number, key, owner, seq, period, slot, expires, _, co_owners = row
     if any(type(item) is not int for item in (version, number)):
         raise Malformed("version and table are numbers", code="bad-row")
-    rule = rule_of(number)
+    rule = rules(number)
     if wire_bytes > rule.max_row_bytes:
         raise Malformed(
             f"row of {wire_bytes} bytes, a {rule.name} row has at most {rule.max_row_bytes}",

@@ -74,11 +74,30 @@ class Role(IntFlag):
     USER = 16
 
 
+class ColumnType(Enum):
+    """What a column of an application's table holds."""
+
+    INTEGER = "integer"
+    TEXT = "text"
+    BYTES = "bytes"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of an application's table."""
+
+    name: str
+    type: ColumnType
+    most: int  # length in characters or bytes
+    optional: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRule:
     """Everything that holds for all rows of one table. Lengths in bytes, times in periods."""
 
-    table: Table
+    table: int  # a ``Table``, or an application's number
     name: str  # of the SQL table too
     exposure: Exposure
     writers: Role  # an owner with one of these roles may write; enforced through its own row
@@ -92,6 +111,13 @@ class TableRule:
     partners: int = DEFAULT_PARTNERS
     near_partners: int = DEFAULT_NEAR_PARTNERS
     check_every_s: int = PERIOD_S
+    columns: tuple[Column, ...] = ()  # of an application's table; others have classes
+    check: str = ""  # of an application's table: SQL over ``new``, true for a good row
+
+    @property
+    def leaves(self) -> bool:
+        """Whether rows ever leave this machine."""
+        return self.exposure is not Exposure.PRIVATE and self.sync is not SyncKind.NONE
 
     @property
     def tombstone_life_periods(self) -> int:
@@ -198,14 +224,10 @@ _RULES = (
     ),
 )
 
-RULES: Mapping[Table, TableRule] = MappingProxyType({rule.table: rule for rule in _RULES})
-"""The rule of every table."""
+RULES: Mapping[int, TableRule] = MappingProxyType({rule.table: rule for rule in _RULES})
+"""The rule of every table that is not an application's."""
 
-SYNCED_TABLES: tuple[Table, ...] = tuple(
-    rule.table
-    for rule in _RULES
-    if rule.exposure is not Exposure.PRIVATE and rule.sync is not SyncKind.NONE
-)
+SYNCED_TABLES: tuple[int, ...] = tuple(rule.table for rule in _RULES if rule.leaves)
 """The tables that leave this machine."""
 
 
@@ -216,6 +238,6 @@ def rule_of(number: int) -> TableRule:
         Malformed: ``unknown-table``.
     """
     try:
-        return RULES[Table(number)]
-    except ValueError:
+        return RULES[number]
+    except KeyError:
         raise Malformed(f"there is no table {number}", code="unknown-table") from None

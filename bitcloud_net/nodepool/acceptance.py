@@ -17,9 +17,10 @@ from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
 from bitcloud_net.core.row_bodies import IdentityBody, parents_of
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, RULES, Role, Table
-from bitcloud_net.core.units import GIB
+from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, TableRule
+from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import MEMORY_PERIODS, Ban, fraud_ban
+from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, ProofKind, record
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
@@ -35,6 +36,8 @@ MAX_SHARING_SLOT = 4
 rows whatever came first, and a person who uses one key on a few computers is not cut off."""
 MAX_FAULTS_PER_TARGET = 16
 """Fault rows about one node (R-NP-07)."""
+MAX_APP_TABLE_BYTES = 64 * MIB
+"""Rows of one table of an application."""
 MAX_POOL_BYTES = 4 * GIB
 """Rows of everybody together; beyond it only own rows are taken."""
 
@@ -44,28 +47,44 @@ class Tally:
     """How much is held; kept in memory so that limits cost no query."""
 
     size: int = 0
-    per_owner: dict[tuple[Table, bytes], int] = field(default_factory=dict)
+    per_owner: dict[tuple[int, bytes], int] = field(default_factory=dict)
+    _app_bytes: dict[int, int] = field(default_factory=dict)
 
-    def add(self, table: Table, owner: bytes, rows: int, size: int) -> None:
+    def add(self, rule: TableRule, owner: bytes, rows: int, size: int) -> None:
         """Count ``rows`` more (or fewer) rows and ``size`` bytes of one owner."""
         self.size += size
-        if not RULES[table].key_suffix_bytes:
-            return  # its key is the owner, so there can only be one
-        count = self.per_owner.get((table, owner), 0) + rows
-        if count:
-            self.per_owner[table, owner] = count
-        else:
-            self.per_owner.pop((table, owner), None)
+        if rule.columns:
+            self._app_bytes[rule.table] = self.app_bytes(rule.table) + size
+        if rule.key_suffix_bytes:  # else its key is the owner, and there can only be one
+            self._count((rule.table, owner), rows)
 
     def merge(self, gains: Tally) -> None:
         """Take over what a batch gained, after its commit."""
-        for (table, owner), rows in gains.per_owner.items():
-            self.add(table, owner, rows, 0)
         self.size += gains.size
+        for place, rows in gains.per_owner.items():
+            self._count(place, rows)
+        for table, size in gains._app_bytes.items():
+            self._app_bytes[table] = self.app_bytes(table) + size
 
-    def rows(self, table: Table, owner: bytes) -> int:
+    def rows(self, table: int, owner: bytes) -> int:
         """Return how many rows of a table one owner has."""
         return self.per_owner.get((table, owner), 0)
+
+    def app_bytes(self, table: int) -> int:
+        """Return how many bytes the rows of an application's table have."""
+        return self._app_bytes.get(table, 0)
+
+    def forget(self, table: int) -> None:
+        """Forget a table that is gone."""
+        self.size -= self._app_bytes.pop(table, 0)
+        self.per_owner = {at: rows for at, rows in self.per_owner.items() if at[0] != table}
+
+    def _count(self, place: tuple[int, bytes], rows: int) -> None:
+        count = self.per_owner.get(place, 0) + rows
+        if count:
+            self.per_owner[place] = count
+        else:
+            self.per_owner.pop(place, None)
 
 
 @dataclass(slots=True)
@@ -108,12 +127,14 @@ class Acceptance:
         *,
         now: int,
         admission: Admission,
+        registry: AppRegistry,
     ) -> None:
         self._db = connection
         self._waiting = waiting
         self._tally = tally
         self.now = now
         self.admission = admission
+        self.registry = registry
         self.gains = Tally()
         self.changes: dict[int, IndexChange] = {}
         self.unparked: list[Outcome] = []
@@ -142,6 +163,7 @@ class Acceptance:
             return Outcome(fate=Fate.STALE, row=row)
         self._check_standing(row)
         row.verify()
+        self.registry.check(row)
         self._check_contradictions(row, held)
         missing = self._missing_parent(row)
         if missing is not None:
@@ -154,7 +176,7 @@ class Acceptance:
         return Outcome(fate=Fate.ACCEPTED, row=row)
 
     def _check_time(self, row: SignedRow) -> None:
-        rule = RULES[row.table]
+        rule = self.registry.rule_of(row.table)
         life = row.expires - row.period
         if row.period > self.now + EARLY_PERIODS:
             raise Malformed("the row is from the future", code="from-future")
@@ -174,7 +196,7 @@ class Acceptance:
             )
 
     def _check_slot_number(self, row: SignedRow) -> None:
-        slots = RULES[row.table].slots_per_period
+        slots = self.registry.rule_of(row.table).slots_per_period
         if row.slot >= slots:
             raise Malformed(
                 f"slot {row.slot}; an owner has {slots} in a period", code="slot-too-high"
@@ -190,7 +212,7 @@ class Acceptance:
     def _check_standing(self, row: SignedRow) -> None:
         """Refuse what a banned node says as a node. A person's files are not touched by bans."""
         if (
-            RULES[row.table].writers & Role.NODE
+            self.registry.rule_of(row.table).writers & Role.NODE
             and self._db.execute(
                 "SELECT 1 FROM np_ban WHERE target = ? AND until >= ?", (row.owner, self.now)
             ).fetchone()
@@ -215,7 +237,7 @@ class Acceptance:
     def _convict(self, row: SignedRow, sql: str, values: Sequence[object]) -> int:
         found = self._db.execute(sql, tuple(values)).fetchmany(MAX_SHARING_SLOT)
         for (raw,) in found:
-            self.convict(Proof.of(row, SignedRow.parse(raw)))
+            self.convict(Proof.of(row, SignedRow.parse(raw, self.registry.rule_of)))
         return len(found)
 
     def convict(self, proof: Proof) -> bool:
@@ -231,7 +253,7 @@ class Acceptance:
         if recorded.replaced is not None:
             change.leave(item_of(*recorded.replaced))
         change.enter(item_of(proof.period, proof.id))
-        if RULES[proof.table].writers & Role.NODE:
+        if self.registry.rule_of(proof.table).writers & Role.NODE:
             self.ban(_ban_for(proof))
         return True
 
@@ -260,15 +282,18 @@ class Acceptance:
             return False
         values = (ban.target, ban.since, ban.until, ban.reason)
         self._db.execute("INSERT OR REPLACE INTO np_ban VALUES (?, ?, ?, ?)", values)
-        for table, rule in RULES.items():
+        for rule in self.registry.rules:
             if rule.writers & Role.NODE:
-                self._drop("owner = ? AND tbl = ?", (ban.target, table))
+                self._drop("owner = ? AND tbl = ?", (ban.target, rule.table))
         return True
 
-    def _missing_parent(self, row: SignedRow) -> tuple[Table, bytes] | None:
+    def _missing_parent(self, row: SignedRow) -> tuple[int, bytes] | None:
         if row.body is None:
             return None
         parents = parents_of(row.owner, row.body)
+        rule = self.registry.rule_of(row.table)
+        if rule.columns:
+            parents = ((Table.NODE if rule.writers & Role.NODE else Table.USER, row.owner),)
         if row.table is Table.NODE and not self.admission.is_free:
             parents = ((Table.IDENTITY, row.owner + bytes([Role.NODE])),)
         for table, key in parents:
@@ -278,32 +303,38 @@ class Acceptance:
                 return table, key
         return None
 
-    def _park(self, row: SignedRow, missing: tuple[Table, bytes]) -> Outcome:
+    def _park(self, row: SignedRow, missing: tuple[int, bytes]) -> Outcome:
         if not self._waiting.park(row, missing, self.now):
             raise Malformed("too many rows wait for another", code="waiting-full")
         return Outcome(fate=Fate.PARKED, row=row)
 
     def _check_room(self, row: SignedRow, held: _Held | None) -> None:
-        rule = RULES[row.table]
+        rule = self.registry.rule_of(row.table)
         rows = self._tally.rows(row.table, row.owner) + self.gains.rows(row.table, row.owner)
         if held is None and rows >= rule.max_rows_per_owner:
             raise Malformed(
                 f"an owner has at most {rule.max_rows_per_owner} {rule.name} rows",
                 code="owner-full",
             )
+        if rule.columns and (
+            self._tally.app_bytes(rule.table) + self.gains.app_bytes(rule.table) + len(row.raw)
+            > MAX_APP_TABLE_BYTES
+        ):
+            raise Malformed(f"the table {rule.name} has reached its size limit", code="app-full")
         if self._tally.size + self.gains.size + len(row.raw) > MAX_POOL_BYTES:
             raise Malformed("the nodepool has reached its size limit", code="pool-full")
 
     def _write(self, row: SignedRow, held: _Held | None) -> None:
         columns = (row.owner, row.seq, row.period, row.slot, row.expires, row.id, row.raw)
         self._db.execute(_WRITE_ROW, (row.table, row.key, *columns))
-        apply_row(self._db, row)
+        rule = self.registry.rule_of(row.table)
+        apply_row(self._db, rule, row)
         change = self._change(row.table)
         if held is not None:
             change.leave(item_of(held.period, held.id))
         change.enter(item_of(row.period, row.id))
         size = len(row.raw) - (held.bytes if held else 0)
-        self.gains.add(row.table, row.owner, 0 if held else 1, size)
+        self.gains.add(rule, row.owner, 0 if held else 1, size)
 
     def sweep(self) -> None:
         """Drop rows that expired more than ``SLACK_PERIODS`` ago."""
@@ -317,10 +348,10 @@ class Acceptance:
             f"SELECT tbl, key, owner, period, id, length(raw) FROM np_row WHERE {condition}", values
         ).fetchall()
         for number, key, owner, period, row_id, size in found:
-            table = Table(number)
-            remove_row(self._db, table, key)
-            self._change(table).leave(item_of(period, row_id))
-            self.gains.add(table, owner, -1, -size)
+            rule = self.registry.rule_of(number)
+            remove_row(self._db, rule, key)
+            self._change(number).leave(item_of(period, row_id))
+            self.gains.add(rule, owner, -1, -size)
         self._db.execute(f"DELETE FROM np_row WHERE {condition}", values)
 
     def _sweep_proofs(self) -> None:
@@ -333,14 +364,14 @@ class Acceptance:
     def _change(self, number: int) -> IndexChange:
         return self.changes.setdefault(number, IndexChange())
 
-    def seq(self, table: Table, key: bytes) -> int:
+    def seq(self, table: int, key: bytes) -> int:
         """Return the number of the row held under a key; 0 when there is none."""
         found = self._db.execute(
             "SELECT seq FROM np_row WHERE tbl = ? AND key = ?", (table, key)
         ).fetchone()
         return int(found[0]) if found else 0
 
-    def next_slot(self, table: Table, owner: bytes) -> int:
+    def next_slot(self, table: int, owner: bytes) -> int:
         """Return the first slot of this period above all that held rows use."""
         (slot,) = self._db.execute(
             "SELECT coalesce(max(slot) + 1, 0) FROM np_row"

@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import trio
-from blake3 import blake3
 
-from bitcloud_net.core import keys
-from bitcloud_net.core.errors import BadInput, Malformed
+from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.table_rules import Role
 from bitcloud_net.core.units import KIB, MIB
+from bitcloud_net.nodepool.sql_functions import blake3_sql, verify_sig_sql
 
 Cell: TypeAlias = int | float | str | bytes | None
 
@@ -156,8 +155,8 @@ class _Run:
             (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
         ):
             db.setlimit(limit, value)
-        db.create_function("blake3", 1, _blake3, deterministic=True)
-        db.create_function("verify_sig", 4, _verify_sig, deterministic=True)
+        db.create_function("blake3", 1, blake3_sql, deterministic=True)
+        db.create_function("verify_sig", 4, verify_sig_sql, deterministic=True)
         db.create_function("role_of", 1, self._role_of)
         db.create_function("now_period", 0, self._period)
         db.set_progress_handler(self._is_over, _CHECK_EVERY_STEPS)
@@ -237,20 +236,3 @@ def _authorise(action: int, first: str | None, second: str | None, *_: object) -
     if action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS:
         return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_DENY
-
-
-def _blake3(data: Cell) -> bytes | None:
-    raw = data.encode() if isinstance(data, str) else data
-    return blake3(raw).digest() if isinstance(raw, bytes) else None
-
-
-def _verify_sig(public: Cell, kind: Cell, message: Cell, signature: Cell) -> int:
-    if not isinstance(public, bytes) or not isinstance(message, bytes):
-        return 0
-    if not isinstance(signature, bytes) or not isinstance(kind, str) or not kind.isascii():
-        return 0
-    try:
-        keys.verify(public, kind, message, signature)
-    except Malformed:
-        return 0
-    return 1

@@ -81,6 +81,22 @@ class Database:
         async with self._write_lock:
             return await self._run(transaction)
 
+    async def change_form(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Like ``write``, but ``work`` may also make and drop tables. Its statements are our
+        own.
+        """
+
+        def unguarded() -> _T:
+            self._writer.set_authorizer(None)
+            try:
+                with translated_errors(), transaction_on(self._writer):
+                    return work(self._writer)
+            finally:
+                self._writer.set_authorizer(_authorizer(_WRITE))
+
+        async with self._write_lock:
+            return await self._run(unguarded)
+
     async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run ``work`` on a connection that can only read. Cancel: safe.
 

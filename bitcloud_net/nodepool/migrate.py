@@ -26,7 +26,7 @@ class Schema:
 
 
 NODEPOOL = Schema(name="nodepool", application_id=0x42434E50, version=1 * _MAJOR + 2)  # "BCNP"
-OWN_ROWS = Schema(name="own_rows", application_id=0x42434F52, version=1 * _MAJOR)  # "BCOR"
+OWN_ROWS = Schema(name="own_rows", application_id=0x42434F52, version=1 * _MAJOR + 1)  # "BCOR"
 
 
 def migrate(connection: sqlite3.Connection, schema: Schema) -> None:

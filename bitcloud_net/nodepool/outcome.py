@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import Table
 
 
 class Fate(StrEnum):
@@ -32,6 +31,7 @@ SENDERS_FAULT = frozenset(
         "lives-too-long",
         "slot-too-high",
         "bad-identity",
+        "check-failed",
         "bad-proof",
         "malformed",
     }
@@ -40,7 +40,7 @@ SENDERS_FAULT = frozenset(
 the network or another clock: ``unknown-table``, ``from-future``, ``expired``, ``slot-reused``,
 ``number-reused``, ``owner-banned``, ``owner-full``, ``pool-full``, ``waiting-full``,
 ``proofs-full``,
-``faults-full``.
+``faults-full``, ``app-full``.
 """
 
 
@@ -63,6 +63,6 @@ class Outcome:
 class RowsChanged:
     """News: the nodepool holds other rows than before. Tombstones count as rows."""
 
-    tables: frozenset[Table]
+    tables: frozenset[int]
     rows: tuple[SignedRow, ...]  # that were accepted; empty when rows only expired
     source: NodeId | None  # who sent them; None: signed here

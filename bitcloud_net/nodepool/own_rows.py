@@ -6,11 +6,13 @@ be rebuilt, and no number or slot is ever used twice, even by a process killed a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from bitcloud_net.core.app_tables import AppDefinition, AppId
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, RULES, Table
+from bitcloud_net.core.table_rules import DAY_PERIODS, TableRule
 from bitcloud_net.nodepool.database import connect_writer, transaction_on
 from bitcloud_net.nodepool.migrate import OWN_ROWS
 
@@ -28,14 +30,14 @@ class OwnRows:
         """Close the database."""
         self._db.close()
 
-    def seq(self, table: Table, key: bytes) -> int:
+    def seq(self, table: int, key: bytes) -> int:
         """Return the highest number used for a key; 0 before the first."""
         found = self._db.execute(
             "SELECT seq FROM own_row WHERE tbl = ? AND key = ?", (table, key)
         ).fetchone()
         return int(found[0]) if found else 0
 
-    def take_slots(self, owner: bytes, table: Table, period: int, count: int, floor: int) -> int:
+    def take_slots(self, owner: bytes, rule: TableRule, period: int, count: int, floor: int) -> int:
         """Reserve ``count`` slots for good and return the first, which is at least ``floor``.
 
         Raises:
@@ -44,10 +46,10 @@ class OwnRows:
         with transaction_on(self._db):
             found = self._db.execute(
                 "SELECT next FROM own_slot WHERE owner = ? AND tbl = ? AND period = ?",
-                (owner, table, period),
+                (owner, rule.table, period),
             ).fetchone()
             first = max(floor, int(found[0]) if found else 0)
-            if first + count > RULES[table].slots_per_period:
+            if first + count > rule.slots_per_period:
                 raise Unavailable(
                     "this period's limit of changes is reached; try again in ten minutes",
                     code="slots-used-up",
@@ -55,7 +57,7 @@ class OwnRows:
             self._db.execute("DELETE FROM own_slot WHERE period < ?", (period - KEPT_PERIODS,))
             self._db.execute(
                 "INSERT OR REPLACE INTO own_slot VALUES (?, ?, ?, ?)",
-                (owner, table, period, first + count),
+                (owner, rule.table, period, first + count),
             )
         return first
 
@@ -66,6 +68,27 @@ class OwnRows:
                 "INSERT OR REPLACE INTO own_row (tbl, key, seq, raw) VALUES (?, ?, ?, ?)",
                 [(row.table, row.key, row.seq, row.raw) for row in rows],
             )
+
+    def apps(self) -> list[str]:
+        """Return the definitions of the installed applications."""
+        return [text for (text,) in self._db.execute("SELECT text FROM own_app ORDER BY id")]
+
+    def keep_app(self, app: AppDefinition) -> None:
+        """Note that an application is installed."""
+        with transaction_on(self._db):
+            values = (app.id, app.text)
+            self._db.execute("INSERT OR REPLACE INTO own_app VALUES (?, ?)", values)
+
+    def forget_app(self, app_id: AppId) -> None:
+        """Note that an application is not installed; the numbers of its rows stay used."""
+        with transaction_on(self._db):
+            self._db.execute("DELETE FROM own_app WHERE id = ?", (app_id,))
+
+    def rows_of(self, tables: Sequence[int]) -> list[bytes]:
+        """Return all rows of some tables in wire form."""
+        marks = ", ".join("?" * len(tables))
+        sql = f"SELECT raw FROM own_row WHERE tbl IN ({marks}) ORDER BY number"
+        return [raw for (raw,) in self._db.execute(sql, tuple(tables))]
 
     def newest(self, count: int | None) -> list[bytes]:
         """Return the last ``count`` rows written (all with None) in wire form, newest first."""

@@ -21,8 +21,8 @@ from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.row_bodies import IdentityBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table
+from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.table_rules import DAY_PERIODS, Role, rule_of
 from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
 
 MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
@@ -49,7 +49,7 @@ class Proof:
     """Two rows that convict their owner."""
 
     kind: ProofKind
-    table: Table
+    table: int
     owner: bytes
     period: int  # of the later row
     id: bytes
@@ -98,7 +98,7 @@ class Proof:
         )
 
     @classmethod
-    def parse(cls, raw: bytes, admission: Admission) -> Proof:
+    def parse(cls, raw: bytes, admission: Admission, rules: Rules = rule_of) -> Proof:
         """Return the proof in ``raw`` after checking all of it, signatures included.
 
         Raises:
@@ -110,10 +110,10 @@ class Proof:
         if not isinstance(value[1], bytes) or not isinstance(value[2], bytes):
             raise Malformed("a proof holds two rows", code="bad-proof")
         if value[0] == ProofKind.IDENTITY:
-            rows = [SignedRow.parse(value[1])]
+            rows = [SignedRow.parse(value[1], rules)]
             proof = cls.of_identity(rows[0], admission)
         else:
-            rows = [SignedRow.parse(value[1]), SignedRow.parse(value[2])]
+            rows = [SignedRow.parse(value[1], rules), SignedRow.parse(value[2], rules)]
             proof = cls.of(*rows)
         if proof.raw != raw:
             raise Malformed("a proof in another form than ours", code="bad-proof")
@@ -152,7 +152,7 @@ def record(connection: sqlite3.Connection, proof: Proof) -> Recorded | None:
 
 
 def _contradiction(first: SignedRow, second: SignedRow) -> ProofKind:
-    if first.id == second.id or first.owner != second.owner or first.table is not second.table:
+    if first.id == second.id or first.owner != second.owner or first.table != second.table:
         raise Malformed("two rows that do not contradict each other", code="bad-proof")
     if (first.key, first.seq) == (second.key, second.seq):
         return ProofKind.NUMBER

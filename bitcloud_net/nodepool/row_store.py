@@ -19,14 +19,21 @@ from typing import Protocol
 
 import trio
 
+from bitcloud_net.core.app_tables import AppDefinition, AppId, parse_definition
 from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
 from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, RULES, SYNCED_TABLES, Table
+from bitcloud_net.core.rows import Rules, SignedRow, make_row
+from bitcloud_net.core.table_rules import PROOFS
 from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance, Tally
+from bitcloud_net.nodepool.app_registry import (
+    AppRegistry,
+    create_tables,
+    drop_strangers,
+    drop_tables,
+)
 from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
 from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
@@ -61,7 +68,7 @@ class PeriodClock(Protocol):
 class NewRow:
     """A row to be signed. ``life_periods`` None: as long as the table allows."""
 
-    table: Table
+    table: int  # a ``Table``, or an application's number
     key_suffix: bytes = b""
     body: Body | None  # None: delete, which leaves a tombstone
     life_periods: int | None = None
@@ -75,6 +82,7 @@ class RowStore:
     ) -> None:
         self.database = database
         self._admission = admission
+        self._registry = AppRegistry()
         self._own = own
         self._clock = clock
         self._waiting = WaitingRoom()
@@ -113,7 +121,7 @@ class RowStore:
 
     async def write(
         self,
-        table: Table,
+        table: int,
         key_suffix: bytes,
         body: Body | None,
         *,
@@ -160,9 +168,11 @@ class RowStore:
                 "SELECT tbl, period, id FROM np_row WHERE expires < ?", (period,)
             ).fetchall()
         )
-        view = {number: self._indexes[number].copy() for number in (PROOFS, *SYNCED_TABLES)}
+        synced = (PROOFS, *(rule.table for rule in self._registry.rules if rule.leaves))
+        view = {number: self._indexes[number].copy() for number in synced}
         for number, signed, row_id in expired:
-            view[number].change(remove=[item_of(signed, row_id)])
+            if number in view:
+                view[number].change(remove=[item_of(signed, row_id)])
         proofs = view[PROOFS]
         oldest = max(0, period - PROOF_LIFE_PERIODS).to_bytes(8, "big")
         proofs.change(remove=proofs.items(0, proofs.lower_bound(oldest)))
@@ -210,14 +220,55 @@ class RowStore:
         return row_id in self._waiting or row_id in self._refused
 
     @property
-    def counts(self) -> dict[Table, int]:
+    def counts(self) -> dict[int, int]:
         """Rows held in each table, tombstones included."""
-        return {table: len(self._indexes[table]) for table in RULES}
+        return {number: len(items) for number, items in self._indexes.items() if number != PROOFS}
 
     @property
     def waiting(self) -> int:
         """Rows parked because the row they belong to has not come."""
         return len(self._waiting)
+
+    # Applications
+
+    @property
+    def apps(self) -> tuple[AppDefinition, ...]:
+        """The applications that are installed here."""
+        return self._registry.apps
+
+    async def install(self, text: str) -> AppDefinition:
+        """Install the application with this definition (``core.app_tables``): make its tables, take
+        and give their rows from now on. Installing it again changes nothing.
+
+        Raises:
+            BadInput: ``bad-definition``, ``too-many-apps``.
+        """
+        app = parse_definition(text)
+        async with self._one_at_a_time:
+            self._registry.add(app)
+            await self.database.change_form(partial(create_tables, rules=app.rules))
+            await self.database.write(lambda _: self._own.keep_app(app))
+            for rule in app.rules:
+                self._indexes.setdefault(rule.table, RangeIndex())
+        tables = [rule.table for rule in app.rules]
+        own = await self.database.write(lambda _: self._own.rows_of(tables))
+        await self.accept_many(own, source=None)
+        return app
+
+    async def uninstall(self, app_id: AppId) -> None:
+        """Remove an application's tables with all their rows. What this machine has signed in them
+        comes back when it is installed again.
+
+        Raises:
+            BadInput: ``unknown-app``.
+        """
+        async with self._one_at_a_time:
+            app = self._registry.remove(app_id)
+            await self.database.change_form(partial(drop_tables, rules=app.rules))
+            await self.database.write(lambda _: self._own.forget_app(app_id))
+            for rule in app.rules:
+                del self._indexes[rule.table]
+                self._tally.forget(rule.table)
 
     # Life
 
@@ -235,10 +286,20 @@ class RowStore:
 
         await self._run(work, None)
 
+    def close(self) -> None:
+        """Let go of what is not in the database."""
+        self._registry.close()
+
     async def start(self) -> None:
         """Load what is held, and put back own rows that the shared database lost."""
-        self._tally, items = await self.database.read(_load)
-        self._indexes = {number: RangeIndex(items.get(number, ())) for number in (PROOFS, *RULES)}
+        for text in await self.database.write(lambda _: self._own.apps()):
+            app = parse_definition(text)
+            self._registry.add(app)
+            await self.database.change_form(partial(create_tables, rules=app.rules))
+        await self.database.write(partial(drop_strangers, rules=self._registry.rules))
+        self._tally, items = await self.database.read(partial(_load, registry=self._registry))
+        tables = (PROOFS, *(rule.table for rule in self._registry.rules))
+        self._indexes = {number: RangeIndex(items.get(number, ())) for number in tables}
         whole = not any(items.values())
         count = None if whole else _REPLAY_ROWS
         raws = await self.database.write(lambda _: self._own.newest(count))
@@ -260,7 +321,7 @@ class RowStore:
     # In the writer's thread
 
     def _accept_batch(self, acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:
-        parsed = [_parse(raw) for raw in raws]
+        parsed = [_parse(raw, self._registry.rule_of) for raw in raws]
         fates: dict[int, Outcome] = {}
         rows = [(at, row) for at, row in enumerate(parsed) if isinstance(row, SignedRow)]
         for at, row in sorted(rows, key=lambda item: item[1].table):  # folders before files
@@ -285,11 +346,11 @@ class RowStore:
     def _take_slots(
         self, acceptance: Acceptance, rows: Sequence[NewRow], signer: SigningKey
     ) -> list[int]:
-        next_slot: dict[Table, int] = {}
+        next_slot: dict[int, int] = {}
         for table, count in Counter(new.table for new in rows).items():
             floor = acceptance.next_slot(table, signer.public)
             next_slot[table] = self._own.take_slots(
-                signer.public, table, acceptance.now, count, floor
+                signer.public, self._registry.rule_of(table), acceptance.now, count, floor
             )
         slots = []
         for new in rows:
@@ -300,7 +361,7 @@ class RowStore:
     def _sign(
         self, acceptance: Acceptance, new: NewRow, signer: SigningKey, slot: int
     ) -> SignedRow:
-        rule = RULES[new.table]
+        rule = self._registry.rule_of(new.table)
         key = signer.public + new.key_suffix
         last = max(self._own.seq(new.table, key), acceptance.seq(new.table, key))
         life = rule.max_life_periods if new.life_periods is None else new.life_periods
@@ -316,6 +377,7 @@ class RowStore:
             period=acceptance.now,
             slot=slot,
             expires=acceptance.now + life,
+            rules=self._registry.rule_of,
         )
 
     # Back in trio's thread
@@ -327,7 +389,12 @@ class RowStore:
 
         def transaction(db: sqlite3.Connection) -> tuple[list[Outcome], Acceptance]:
             acceptance = Acceptance(
-                db, self._waiting, self._tally, now=now, admission=self._admission
+                db,
+                self._waiting,
+                self._tally,
+                now=now,
+                admission=self._admission,
+                registry=self._registry,
             )
             return work(acceptance), acceptance
 
@@ -336,7 +403,7 @@ class RowStore:
             self._apply(acceptance)
         self._remember_refusals(outcomes)
         if acceptance.changes:
-            tables = frozenset(Table(number) for number in acceptance.changes if number != PROOFS)
+            tables = frozenset(number for number in acceptance.changes if number != PROOFS)
             rows = _accepted(outcomes) + _accepted(acceptance.unparked)
             self._tell(RowsChanged(tables=tables, rows=rows, source=source))
         return outcomes
@@ -389,7 +456,10 @@ async def open_row_store(
                 database = await _enter(stack, path, run)
             store = RowStore(database, own, clock, admission)
             await store.start()
-            yield store
+            try:
+                yield store
+            finally:
+                store.close()
     finally:
         own.close()
 
@@ -398,12 +468,16 @@ async def _enter(stack: AsyncExitStack, path: Path, run: Runner) -> Database:
     return await stack.enter_async_context(open_database(path, NODEPOOL, durable=False, run=run))
 
 
-def _load(db: sqlite3.Connection) -> tuple[Tally, dict[int, list[bytes]]]:
+def _load(db: sqlite3.Connection, registry: AppRegistry) -> tuple[Tally, dict[int, list[bytes]]]:
     tally = Tally()
     for number, owner, rows in db.execute(
         "SELECT tbl, owner, count(*) FROM np_row WHERE owner != key GROUP BY owner, tbl"
     ):
-        tally.add(Table(number), owner, rows, 0)
+        tally.add(registry.rule_of(number), owner, rows, 0)
+    for rule in registry.rules:
+        if rule.columns:
+            sql = "SELECT coalesce(sum(length(raw)), 0) FROM np_row WHERE tbl = ?"
+            tally.add(rule, b"", 0, db.execute(sql, (rule.table,)).fetchone()[0])
     (tally.size,) = db.execute("SELECT coalesce(sum(length(raw)), 0) FROM np_row").fetchone()
     items: dict[int, list[bytes]] = {}
     for number, period, row_id in db.execute("SELECT tbl, period, id FROM np_row"):
@@ -426,15 +500,17 @@ def _accept_proofs(acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcom
 
 def _accept_proof(acceptance: Acceptance, raw: bytes) -> Outcome:
     try:
-        adds = acceptance.convict(Proof.parse(raw, acceptance.admission))
+        adds = acceptance.convict(
+            Proof.parse(raw, acceptance.admission, acceptance.registry.rule_of)
+        )
     except Malformed as error:
         return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
     return Outcome(fate=Fate.ACCEPTED if adds else Fate.KNOWN)
 
 
-def _parse(raw: bytes) -> SignedRow | Outcome:
+def _parse(raw: bytes, rules: Rules) -> SignedRow | Outcome:
     try:
-        return SignedRow.parse(raw)
+        return SignedRow.parse(raw, rules)
     except Malformed as error:
         return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from bitcloud_net.core.row_bodies import (
+    AppBody,
     Body,
     FaultBody,
     FileBody,
@@ -19,25 +21,27 @@ from bitcloud_net.core.row_bodies import (
     UserBody,
 )
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.table_rules import Table, TableRule
 from bitcloud_net.core.units import HASH_BYTES
 
 _NOBODY = bytes(HASH_BYTES)
 _Columns: TypeAlias = tuple[Any, ...]
 
 
-def apply_row(connection: sqlite3.Connection, row: SignedRow) -> None:
+def apply_row(connection: sqlite3.Connection, rule: TableRule, row: SignedRow) -> None:
     """Put the row in the place of any earlier one of its key; a tombstone only removes."""
     if row.body is None:
-        remove_row(connection, row.table, row.key)
+        remove_row(connection, rule, row.key)
         return
     columns = _columns(row, row.body)
-    connection.execute(_INSERT[row.table], (row.key, *columns, row.seq, row.period, row.expires))
+    insert, _ = _statements(rule)
+    connection.execute(insert, (row.key, *columns, row.seq, row.period, row.expires))
 
 
-def remove_row(connection: sqlite3.Connection, table: Table, key: bytes) -> None:
+def remove_row(connection: sqlite3.Connection, rule: TableRule, key: bytes) -> None:
     """Remove the row with this key, if there is one."""
-    connection.execute(_DELETE[table], (key,))
+    _, delete = _statements(rule)
+    connection.execute(delete, (key,))
 
 
 def pack_holders(holders: tuple[bytes, ...]) -> bytes:
@@ -64,6 +68,8 @@ def _columns(row: SignedRow, body: Body) -> _Columns:
         return (row.owner, row.key_suffix, int(body.reason), body.count, body.recent)
     if isinstance(body, IdentityBody):
         return (row.owner, row.key_suffix[0], body.day, body.nonce, body.registered)
+    if isinstance(body, AppBody):
+        return (row.owner, *body.values)
     return _node_columns(body)
 
 
@@ -72,7 +78,7 @@ def _node_columns(body: NodeBody) -> _Columns:
     return (body.name, int(body.roles), addresses, body.capacity, body.used)
 
 
-_COLUMN_COUNT: Mapping[Table, int] = MappingProxyType(
+_COLUMN_COUNT: Mapping[int, int] = MappingProxyType(
     {
         Table.NODE: 5,
         Table.USER: 1,
@@ -85,14 +91,14 @@ _COLUMN_COUNT: Mapping[Table, int] = MappingProxyType(
 )
 
 
-def _statements(build: Callable[[str, int], str]) -> Mapping[Table, str]:
-    return MappingProxyType(
-        {table: build(RULES[table].name, count + 4) for table, count in _COLUMN_COUNT.items()}
+@cache
+def _statements(rule: TableRule) -> tuple[str, str]:
+    """Return the statements that insert and delete. The names come from rules, which are compiled
+    in or were checked letter by letter; every value is a bound parameter.
+    """
+    own = 1 + len(rule.columns) if rule.columns else _COLUMN_COUNT[rule.table]
+    marks = ", ".join("?" * (own + 4))
+    return (
+        f'INSERT OR REPLACE INTO "{rule.name}" VALUES ({marks})',
+        f'DELETE FROM "{rule.name}" WHERE key = ?',
     )
-
-
-# The names come from the compiled-in rules; every value is a bound parameter.
-_INSERT = _statements(
-    lambda name, count: f"INSERT OR REPLACE INTO {name} VALUES ({', '.join('?' * count)})"
-)
-_DELETE = _statements(lambda name, _: f"DELETE FROM {name} WHERE key = ?")

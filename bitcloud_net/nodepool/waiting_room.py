@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from bitcloud_net.core.rows import RowId, SignedRow
-from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import MIB
 
 WAIT_PERIODS = 6
@@ -27,7 +26,7 @@ class WaitingRoom:
     """Parked rows by what they wait for. Used from one thread at a time."""
 
     def __init__(self) -> None:
-        self._by_parent: dict[tuple[Table, bytes], dict[RowId, _Parked]] = {}
+        self._by_parent: dict[tuple[int, bytes], dict[RowId, _Parked]] = {}
         self._per_owner: Counter[bytes] = Counter()
         self._ids: set[RowId] = set()
         self._bytes = 0
@@ -38,7 +37,7 @@ class WaitingRoom:
     def __contains__(self, row_id: bytes) -> bool:
         return row_id in self._ids
 
-    def park(self, row: SignedRow, parent: tuple[Table, bytes], now: int) -> bool:
+    def park(self, row: SignedRow, parent: tuple[int, bytes], now: int) -> bool:
         """Keep ``row`` until ``parent`` comes; False when there is no room."""
         if row.id in self._ids:
             return True
@@ -50,7 +49,7 @@ class WaitingRoom:
         self._count(row, 1)
         return True
 
-    def take(self, parent: tuple[Table, bytes]) -> tuple[SignedRow, ...]:
+    def take(self, parent: tuple[int, bytes]) -> tuple[SignedRow, ...]:
         """Remove and return the rows that waited for ``parent``."""
         parked = self._by_parent.pop(parent, {})
         for item in parked.values():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from grids import FixedClock, key_of, on_the_spot
 
+from bitcloud_net.core.row_bodies import UserBody
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import open_row_store
@@ -41,3 +42,20 @@ async def test_an_older_database_is_migrated(snapshot: Path, tmp_path: Path) -> 
 
 def test_there_is_a_snapshot() -> None:
     assert SNAPSHOTS
+
+
+async def test_older_own_rows_keep_their_numbers(tmp_path: Path) -> None:
+    snapshot = Path(__file__).parents[1] / "snapshots" / "own_rows-1.0.sql"
+    connection = sqlite3.connect(tmp_path / "own-rows.db")
+    connection.executescript(snapshot.read_text("utf-8"))
+    connection.close()
+    (tmp_path / "new").mkdir()
+    mary = key_of("mary")
+    async with open_row_store(tmp_path / "new", clock=FixedClock(), run=on_the_spot):
+        pass
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as store:
+        assert (await Queries(store.database).people())[0].nickname == "Mary"
+        row = await store.write(Table.USER, b"", UserBody(nickname="Marie"), signer=mary)
+        assert row.slot == 4
+        assert row.seq > 5
+    assert form_of(tmp_path / "own-rows.db") == form_of(tmp_path / "new" / "own-rows.db")

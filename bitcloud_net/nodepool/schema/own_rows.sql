@@ -18,3 +18,9 @@ CREATE TABLE own_slot (
     next   INTEGER NOT NULL,
     PRIMARY KEY (owner, tbl, period)
 ) STRICT, WITHOUT ROWID;
+
+-- The applications that are installed here.
+CREATE TABLE own_app (
+    id   BLOB NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL -- the definition as it was given
+) STRICT, WITHOUT ROWID;
