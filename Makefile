@@ -1,12 +1,12 @@
 # Bitcloud: everything a person or a machine does with a checkout. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench screenshots lock clean
+.PHONY: help setup run test lint bench bench-wire screenshots lock clean
 
 PYTHON := .venv/bin/python
 HOME_DIR := .run/home
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## make .venv with all that is needed (under a second when nothing changed)
 	@./tools/setup.sh
@@ -29,6 +29,9 @@ lint: setup ## ruff, mypy --strict, import-linter
 
 bench: setup ## print the benchmark's figures as one JSON document
 	@$(PYTHON) tools/bench.py
+
+bench-wire: setup ## compare our wire with py-libp2p's layers and with raw TCP, at 0 to 200 ms
+	@$(PYTHON) tools/bench_wire.py
 
 screenshots: setup ## take the README's pictures of the real window
 	QT_QPA_PLATFORM=offscreen $(PYTHON) tests/app/screenshots.py docs/images
