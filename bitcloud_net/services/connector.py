@@ -32,6 +32,9 @@ SPREAD: Final = 0.5
 """A pause is shortened by chance, by up to this part of it."""
 STEADY_S: Final = 60.0
 """A connection that lasted this long was a good one: the pauses start anew."""
+AWAY_FAILURES: Final = 6
+"""When a peer that failed so often is back (after half a minute or more), it was perhaps the way
+that was cut, and the others are back as well: all are dialled at once."""
 MAX_DIALS: Final = 16
 """Dials at the same time; a dial into the void takes 10 s and costs nothing meanwhile."""
 
@@ -42,6 +45,11 @@ class Backoff:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._failures = 0
+
+    @property
+    def failures(self) -> int:
+        """How many attempts have failed since the last success that lasted."""
+        return self._failures
 
     def reset(self) -> None:
         """Begin anew after a success."""
@@ -119,8 +127,13 @@ class Connector:
             self._tasks.start_soon(self._keep, peer, wanted)
 
     def _note(self, change: PeerChange) -> None:
-        if isinstance(change, PeerDisconnected) and change.peer in self._wanted:
-            self._wanted[change.peer].left.set()
+        wanted = self._wanted.get(change.peer)
+        if wanted is None:
+            return
+        if isinstance(change, PeerDisconnected):
+            wanted.left.set()
+        else:
+            wanted.poke.set()  # it may have come by itself
 
     async def _keep(self, peer: NodeId, wanted: _Wanted) -> None:
         backoff = Backoff(self._random)
@@ -128,6 +141,8 @@ class Connector:
             while True:
                 wanted.left = trio.Event()
                 if await self._reached(peer, wanted.address):
+                    if backoff.failures >= AWAY_FAILURES:
+                        self._poke_all()
                     since = trio.current_time()
                     await wanted.left.wait()
                     if trio.current_time() - since >= STEADY_S:
@@ -135,6 +150,10 @@ class Connector:
                 wanted.poke = trio.Event()
                 with trio.move_on_after(backoff.next_s()):
                     await wanted.poke.wait()
+
+    def _poke_all(self) -> None:
+        for wanted in self._wanted.values():
+            wanted.poke.set()
 
     async def _reached(self, peer: NodeId, address: str | None) -> bool:
         try:

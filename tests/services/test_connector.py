@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
 import pytest
@@ -54,6 +54,28 @@ async def test_a_peer_that_was_away_for_long_is_found_within_five_minutes(
         async with hub.open(THEM):
             await trio.sleep(MAX_PAUSE_S + 1)
             assert us.peers
+
+
+async def test_who_comes_back_after_long_may_not_be_alone(autojump_clock: MockClock) -> None:
+    """A cut cable is mended: when one is back, all the others are dialled at once."""
+    hub = MemoryHub(1)
+    keys = [SigningKey(bytes([number]) * 32) for number in range(10, 30)]
+    async with AsyncExitStack() as stack:
+        us = await stack.enter_async_context(hub.open(US))
+        connector = await stack.enter_async_context(running(us))
+        for key in keys:
+            them = await stack.enter_async_context(hub.open(key))
+            us.learn(them.node_id, them.addresses)
+            connector.want(them.node_id)
+        await trio.sleep(10)
+        assert len(us.peers) == 20
+        hub.partition([us.node_id])
+        await trio.sleep(1800)
+        assert not us.peers
+        hub.heal()
+        with trio.fail_after(60):
+            while len(us.peers) < 20:  # noqa: ASYNC110 - virtual time
+                await trio.sleep(0.5)
 
 
 async def test_a_peer_that_throws_us_out_is_not_stormed(autojump_clock: MockClock) -> None:
