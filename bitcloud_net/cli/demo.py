@@ -86,7 +86,7 @@ class _Demo:
         ):
             await self._await_nodes(client, grid)
             story.start_s = trio.current_time() - began
-            self._say(f"  ready after {story.start_s:.1f} s")
+            self._say(f"  ready after {_took(story.start_s)}")
             target = await self._publish(client, source)
             story.fetch_s = await self._fetch(client, source, target, "all nodes on")
             self._say(f"Switching {story.off} of {story.nodes} nodes off, as by a power cut …")
@@ -120,7 +120,7 @@ class _Demo:
         story.publish_s = trio.current_time() - began
         story.files, story.size_bytes = len(done), sum(one.size_bytes for one in done)
         self._say(
-            f"  {story.files} files, {text.size(story.size_bytes)}, in {story.publish_s:.1f} s "
+            f"  {_files(story.files)}, {text.size(story.size_bytes)}, in {_took(story.publish_s)} "
             f"({text.size(round(story.size_bytes / story.publish_s))}/s)"
         )
         self._say(
@@ -138,7 +138,7 @@ class _Demo:
             took = trio.current_time() - began
             found = await trio.to_thread.run_sync(compare, source, where)
         speed = text.size(round(self._story.size_bytes / took))
-        self._say(f"  {took:.1f} s ({speed}/s), {_verdict(found)}")
+        self._say(f"  {_took(took)} ({speed}/s), {_verdict(found)}")
         self._story.differences += [f"{when}: {text.plain(name)}" for name in found.differing]
         return took
 
@@ -171,14 +171,22 @@ def _target(done: tuple[Published, ...], source: Path) -> str:
 
 def _verdict(found: Comparison) -> str:
     if found.differing:
-        return f"{len(found.differing)} of {found.files} files DIFFER"
-    return f"{found.files} files compared, every byte is equal"
+        return f"{len(found.differing)} of {_files(found.files)} DIFFER"
+    return f"{_files(found.files)} compared, every byte is equal"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _ending(story: Story) -> list[str]:
     if story.equal:
         return [
-            f"All {story.files} files survived {story.off} of {story.nodes} nodes going dark, "
+            f"{_files(story.files)} survived {story.off} of {story.nodes} nodes going dark, "
             "byte for byte."
         ]
     return ["These files differed:", *(f"  {name}" for name in story.differences)]

@@ -46,7 +46,7 @@ def test_the_story_ends_well(bitcloud: Any, client: FakeClient, tmp_path: Path) 
     result = bitcloud("demo", "--nodes", 10, "--off", 7, source)
     assert result.status == 0
     assert "3 nodes are left" in result.out
-    assert "All 1 files survived 7 of 10 nodes going dark" in result.out
+    assert "1 file survived 7 of 10 nodes going dark" in result.out
     assert ("set_running_nodes", 3) in client.calls
 
 
