@@ -106,6 +106,7 @@ class Window(QMainWindow):
         self._open_url = open_url
         self._play_url = play_url
         self._create_home = create_home
+        self._fresh_passphrase: str | None = None
         self.setWindowTitle("Bitcloud")
         self.setMinimumSize(*MIN_SIZE)
         self.resize(*SIZE)
@@ -198,6 +199,7 @@ class Window(QMainWindow):
         session.transfers_changed.connect(self._show_counts)
         session.transfer_ended.connect(self._on_transfer_ended)
         session.status_changed.connect(self._on_status)
+        session.state_changed.connect(self._on_status)
         session.test_grid_changed.connect(self._on_test_grid)
 
     def _on_test_grid(self) -> None:
@@ -528,7 +530,8 @@ class Window(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    def _on_home_made(self, words: str) -> None:
+    def _on_home_made(self, words: str, passphrase: str) -> None:
+        self._fresh_passphrase = passphrase or None
         if not words:
             self._session.start()
             return
@@ -542,6 +545,10 @@ class Window(QMainWindow):
 
     def ask_passphrase(self) -> None:
         """Ask for the passphrase of this home; answers by ``passphrase_given``."""
+        if self._fresh_passphrase is not None:  # entered a moment ago, when the home was made
+            fresh, self._fresh_passphrase = self._fresh_passphrase, None
+            self.passphrase_given.emit(fresh)
+            return
         dialog = PassphraseDialog(self._theme, self)
         dialog.finished.connect(
             lambda result: self.passphrase_given.emit(

@@ -44,10 +44,9 @@ class CreateHome(Protocol):
 
 
 class WelcomeDialog(Dialog):
-    """Emits ``made(words)`` with the recovery words of a new identity, or ``""`` for a restored
-    one."""
+    """Emits ``made(words, passphrase)``; the words are ``""`` for an identity brought back."""
 
-    made = Signal(str)
+    made = Signal(str, str)
 
     def __init__(
         self, theme: Theme, session: Session, parent: QWidget, create_home: CreateHome
@@ -144,7 +143,7 @@ class WelcomeDialog(Dialog):
         self.action.setEnabled(False)
 
         def done(made: str) -> None:
-            self.made.emit("" if words is not None else made)
+            self.made.emit("" if words is not None else made, passphrase)
             self.accept()
 
         self._session.prepare(

@@ -308,7 +308,8 @@ class FilesPage(QWidget):
 
     def _facts(self, listing: Listing) -> str:
         if listing.state is ListingState.LOADING:
-            return self.tr("Loading…")
+            offline = self._session.state is NodeState.OFFLINE
+            return self.tr("Not connected") if offline else self.tr("Loading…")
         total = sum(entry.size_bytes or 0 for entry in listing.entries)
         parts = [count_text(len(listing.entries), "{count} item", "{count} items")]
         if total:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.models.entry_model import EntryModel
 from app.models.listing import ListingState, columned, parent_path, path_chain, path_names
-from app.session import Session
+from app.session import NodeState, Session
 from app.text import shown
 from app.theme import Theme
 from app.widgets.entry_views import ColumnView
@@ -80,6 +80,7 @@ class Columns(QWidget):
             pane.view.righted.connect(lambda p=pane: self._move(p, 1))
             pane.view.up_wanted.connect(self.up_wanted)
         session.listing_changed.connect(self.refresh)
+        session.state_changed.connect(self.refresh)
 
     def set_room(self, count: int, width: int) -> None:
         """Show at most ``count`` columns of ``width`` pixels."""
@@ -115,7 +116,8 @@ class Columns(QWidget):
         pane.title.setText(title)
         pane.view.setAccessibleName(title.capitalize())
         pane.model.replace(columned(listing.entries))
-        pane.view.set_loading(loading=listing.state is ListingState.LOADING)
+        reachable = self._session.state is not NodeState.OFFLINE
+        pane.view.set_loading(loading=reachable and listing.state is ListingState.LOADING)
         if not pane.view.select_path(chosen) and not chosen:
             pane.view.clearSelection()
             pane.view.setCurrentIndex(pane.model.index(-1))
