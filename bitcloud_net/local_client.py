@@ -24,6 +24,7 @@ from bitcloud_net.services.reader import CAP_PREFIX, Found, Reader
 from bitcloud_net.services.repairer import Checked, Repairer
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
+from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.services.traffic import Traffic
 from bitcloud_net.services.transfers import Handle, Order, Transfers, Work
 from bitcloud_net.storage.transfer_log import TransferLog
@@ -64,6 +65,7 @@ class Parts:
     switches: Switches
     newsstand: Newsstand
     traffic: Traffic
+    syncer: Syncer
     in_step: Callable[[], Awaitable[None]]  # waits, not for ever, until the first rows came
 
 
@@ -96,6 +98,7 @@ class LocalClient:
             gateway=parts.switches.gateway_address,
             transfers_running=parts.transfers.running,
             version=__version__,
+            sync=parts.syncer.state,
         )
 
     async def entries(self, path: str = "") -> tuple[Entry, ...]:

@@ -279,6 +279,7 @@ class _Builder:
             switches=self._make_switches(storage, library, reader),
             newsstand=self._newsstand,
             traffic=Traffic(lambda: network.traffic, self._status_changed),
+            syncer=self._syncer,
             in_step=self._neighbours.in_step,
         )
 

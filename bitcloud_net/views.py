@@ -191,6 +191,25 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncHealth:
+    """How well the shared database is in step, as far as this node can tell."""
+
+    partners: int = 0  # that were asked last, 16 at most
+    in_step: int = 0  # of them held the same rows as we did
+    oldest_s: int | None = None  # age of the oldest row that the last session brought
+    last_s: int | None = None  # when a session last ended well, seconds since 1970
+    waiting: int = 0  # rows whose folder has not come yet
+    period_bytes: int = 0  # rows moved in this period, both ways
+    clock_behind_s: int = 0  # how far the partners' median clock is ahead of ours
+    sessions: int = 0  # that ended well, since the start
+    failed: int = 0
+    received: int = 0  # rows that sessions brought
+    sent: int = 0
+    pushed: int = 0  # batches that peers took
+    dropped: int = 0  # batches that a slow peer missed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The node at a glance."""
 
@@ -211,6 +230,7 @@ class Status:
     gateway: str | None
     transfers_running: int
     version: str
+    sync: SyncHealth | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Final
 
 from bitcloud_net import __version__
 from bitcloud_net.api import BadInput, Client, Contribution, LocalFault, Status
 from bitcloud_net.cli import text
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.session import client_of, home_of, open_node, running_node, until_stopped
+
+CLOCK_WARNING_S: Final = 5
+"""From here on a wrong clock is worth a word; at ten seconds others count it as a fault."""
 
 
 async def run(arguments: Namespace, out: Output) -> None:
@@ -107,6 +111,7 @@ def _status_lines(now: Status) -> list[str]:
         ("network", f"{text.plain(now.network)}, {now.peers} connected"),
         ("storage nodes", f"{online} of {len(now.nodes)} online"),
         ("promise", _promise(now)),
+        ("database", _database(now)),
         ("lending", _lending(now) if lent.on else "nothing"),
         ("gateway", now.gateway or "off"),
         ("traffic", f"{text.size(now.received_bytes)} in, {text.size(now.sent_bytes)} out"),
@@ -125,6 +130,19 @@ def _promise(now: Status) -> str:
         f"{made.needed} of {made.shares} shares are enough, {made.may_fail} may fail; "
         f"a file outlives 70 % of all nodes {chance}"
     )
+
+
+def _database(now: Status) -> str:
+    health = now.sync
+    if health is None or health.last_s is None:
+        return f"{now.rows} rows, not compared with anybody yet"
+    parts = [f"{now.rows} rows", f"{health.in_step} of {health.partners} partners in step"]
+    if health.waiting:
+        parts.append(f"{health.waiting} rows wait for others")
+    if abs(health.clock_behind_s) >= CLOCK_WARNING_S:
+        way = "behind" if health.clock_behind_s > 0 else "ahead"
+        parts.append(f"this clock is {abs(health.clock_behind_s)} s {way}: set it right")
+    return ", ".join(parts)
 
 
 def _lending(now: Status) -> str:

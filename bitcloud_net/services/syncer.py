@@ -12,7 +12,6 @@ from __future__ import annotations
 import statistics
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil, log
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
@@ -29,6 +28,7 @@ from bitcloud_net.net.network import Network, PeerChange, PeerConnected, Protoco
 from bitcloud_net.nodepool.outcome import RowsChanged
 from bitcloud_net.protocols import sync
 from bitcloud_net.protocols.row_push import FAULT_BAN_S, ORIGIN_PEERS, RELAY_PEERS, RowPush
+from bitcloud_net.views import SyncHealth
 from bitcloud_net.wire import sync_session as wire
 
 if TYPE_CHECKING:
@@ -78,25 +78,6 @@ class PeriodClock(Protocol):
     def period(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncState:
-    """How well the nodepool is in step, as far as this node can tell."""
-
-    partners: int = 0  # that were asked last, 16 at most
-    in_step: int = 0  # of them held the same rows as we did
-    oldest_s: int | None = None  # age of the oldest row that the last session brought
-    last_s: int | None = None  # when a session last ended well, seconds since 1970
-    waiting: int = 0  # rows whose folder has not come yet
-    period_bytes: int = 0  # rows moved in this period, both ways
-    clock_behind_s: int = 0  # how far the partners' median clock is ahead of ours
-    sessions: int = 0  # that ended well, since the start
-    failed: int = 0
-    received: int = 0  # rows that sessions brought
-    sent: int = 0
-    pushed: int = 0  # batches that peers took
-    dropped: int = 0  # batches that a slow peer missed
-
-
 def clock_beacon(period: int) -> bytes:
     """Return the value that assigns random partners while no other beacon runs: public, the same
     for all, and known beforehand, which matters to lots and not to partners.
@@ -132,7 +113,7 @@ class Syncer:
         self._dead: set[NodeId] = set()
 
     @property
-    def state(self) -> SyncState:
+    def state(self) -> SyncHealth:
         """The present state, whole."""
         return self._ledger.state(self._clock.period(), self._rows.waiting, self._push)
 
@@ -333,11 +314,11 @@ class _Ledger:
         """Forget what was spent in earlier periods."""
         self.spent = {key: size for key, size in self.spent.items() if key[1] >= period}
 
-    def state(self, period: int, waiting: int, push: RowPush) -> SyncState:
+    def state(self, period: int, waiting: int, push: RowPush) -> SyncHealth:
         """Return the present state."""
         reports = self._partners.values()
         ahead = [report.clock_ahead_s for report in reports]
-        return SyncState(
+        return SyncHealth(
             partners=len(reports),
             in_step=sum(report.in_step for report in reports),
             oldest_s=self._oldest_s,
