@@ -39,7 +39,8 @@ BATCH_BYTES = 4 * MAX_PLAINTEXT_BYTES
 
 SLOW_LINK_S = 0.02
 """From this round trip time on, the next batch waits until the kernel has sent most of the one
-before, so what is urgent overtakes what is large. On a shorter link the kernel's queue is short."""
+before, so what is urgent overtakes what is large. On a shorter link the kernel's queue is
+short."""
 
 LONG_SEND_S = 0.25
 """After a batch that took longer, the next one is a single record: a link of 10 kB/s still moves
@@ -55,6 +56,8 @@ DEAD_AFTER_S = 7.0
 """Silence after a ping, or during a send, that ends the connection. It is noticed within 15 s."""
 MEASURE_EVERY_S = 15.0
 """A ping is sent this often in any case: the round trip time decides the size of the windows."""
+FIRST_PINGS = 4
+"""Sent two seconds apart at first: a single one may have met a busy process."""
 
 LINGER_S = 60.0
 """What a peer gets for ending a stream that our side has ended and left."""
@@ -94,6 +97,7 @@ class YamuxMuxer(IMuxedConn):
         self._closed = trio.Event()
         self._heard_at = 0.0
         self._pinged_at = 0.0
+        self._pings = 0
         self._sending_since: float | None = None
 
     # What libp2p asks for
@@ -249,7 +253,8 @@ class YamuxMuxer(IMuxedConn):
                 return
             self.session.expire(left_before=now - LINGER_S)
             self._wake_changed()
-            if now - self._heard_at > PING_AFTER_S or now - self._pinged_at > MEASURE_EVERY_S:
+            silent, long_ago = now - self._heard_at > PING_AFTER_S, now - self._pinged_at
+            if silent or self._pings < FIRST_PINGS or long_ago > MEASURE_EVERY_S:
                 self._ping()
 
     def _forgive_our_own_sleep(self, now: float, due: float) -> None:
@@ -257,6 +262,7 @@ class YamuxMuxer(IMuxedConn):
             self._heard_at = now
 
     def _ping(self) -> None:
+        self._pings += 1
         self._pinged_at = trio.current_time()
         self.session.ping(self._pinged_at)
         self.work()
