@@ -356,5 +356,4 @@ def _demo(verbs: Subparsers) -> None:
     demo.add_argument("--off", type=values.count, metavar="K", help="default: 70 %% of the nodes")
     demo.add_argument("path", nargs="?", type=Path, metavar="PATH", help="default: a small sample")
 
-    version = _verb(verbs, "version", "node:version", "show the version", "bitcloud version")
-    del version
+    _verb(verbs, "version", "node:version", "show the version", "bitcloud version")

@@ -11,7 +11,10 @@ from bitcloud_net.api import to_json
 
 
 class Output:
-    """Answers to ``stdout``, as text or JSON; remarks and progress to ``stderr``."""
+    """Answers to ``stdout``, as text or JSON; remarks and progress to ``stderr``.
+
+    ``answered`` tells whether anything of an answer is out.
+    """
 
     def __init__(
         self, *, as_json: bool, stdout: TextIO | None = None, stderr: TextIO | None = None
@@ -19,6 +22,7 @@ class Output:
         self.as_json = as_json
         self._stdout = stdout or sys.stdout
         self._stderr = stderr or sys.stderr
+        self.answered = False
 
     @property
     def shows_progress(self) -> bool:
@@ -27,6 +31,7 @@ class Output:
 
     def answer(self, value: Any, lines: Iterable[str]) -> None:
         """Give the answer: ``value`` as one JSON document on one line, or ``lines`` of text."""
+        self.answered = True
         if self.as_json:
             self._stdout.write(json.dumps(to_json(value), ensure_ascii=False) + "\n")
         else:
@@ -35,6 +40,7 @@ class Output:
 
     def data(self, piece: bytes) -> None:
         """Give raw bytes of a file as the answer."""
+        self.answered = True
         self._stdout.buffer.write(piece)
 
     def flush(self) -> None:

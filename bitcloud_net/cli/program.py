@@ -20,6 +20,9 @@ BAD_USAGE: Final = 2
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells count."""
 
+ATTEMPTS: Final = 20
+"""So many commands of one home may share a node, each longer than the one before it."""
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit status; see ``bitcloud_net.cli.main``."""
@@ -28,10 +31,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has printed its usage or help
         return end.code if isinstance(end.code, int) else BAD_USAGE
     out = Output(as_json=getattr(chosen, "json", False))
-    try:
-        return _run_verb(chosen, out)
-    except BaseException as error:  # noqa: BLE001 - what is not expected is raised again
-        return _status_of(_cause(error), out)
+    for attempt in range(ATTEMPTS):
+        try:
+            return _run_verb(chosen, out)
+        except BaseException as error:  # noqa: BLE001 - what is not expected is raised again
+            cause = _cause(error)
+            if attempt == ATTEMPTS - 1 or not _may_repeat(cause, out):
+                return _status_of(cause, out)
+    raise AssertionError("the last attempt returns")
+
+
+def _may_repeat(cause: BaseException, out: Output) -> bool:
+    """Whether the node that did the work ended first: it belonged to another command of this home.
+
+    Every verb may be carried out again, as long as nothing of its answer is out.
+    """
+    return isinstance(cause, BitcloudError) and cause.code == "node-gone" and not out.answered
 
 
 def _run_verb(chosen: Namespace, out: Output) -> int:

@@ -8,17 +8,23 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import trio
 
 from bitcloud_net import api
-from bitcloud_net.api import BadInput, Client
+from bitcloud_net.api import BadInput, Client, LocalFault
 from bitcloud_net.protocols.control_client import ControlClient, is_running
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.services.home import default_home
 from bitcloud_net.services.test_grid import read_record
+
+PATIENCE_S: Final = 15.0
+"""How long another command of the same home may take to open or close its node."""
+LOOK_S: Final = 0.1
+TAKEN: Final = ("home-in-use", "already-running")
 
 
 def home_of(arguments: Namespace) -> Path:
@@ -34,13 +40,21 @@ async def client_of(arguments: Namespace) -> AsyncIterator[Client]:
     Raises:
         BadInput: there is no identity in this home, or its passphrase is wrong.
     """
-    home = home_of(arguments)
-    running = await running_node(home)
-    if running is not None:
-        yield running
-        return
-    async with open_node(arguments) as client:
-        yield client
+    async with AsyncExitStack() as stack:
+        yield await _running_or_opened(arguments, stack)
+
+
+async def _running_or_opened(arguments: Namespace, stack: AsyncExitStack) -> Client:
+    """Another command of this home may be opening or closing its node right now: wait for it."""
+    deadline = trio.current_time() + PATIENCE_S
+    while (running := await running_node(home_of(arguments))) is None:
+        try:
+            return await stack.enter_async_context(open_node(arguments))
+        except LocalFault as error:
+            if error.code not in TAKEN or trio.current_time() > deadline:
+                raise
+        await trio.sleep(LOOK_S)
+    return running
 
 
 async def running_node(home: Path) -> Client | None:

@@ -217,3 +217,20 @@ def test_the_passphrase_comes_from_a_file_or_the_environment(
     assert bitcloud("status").status == 0
     assert opened.passphrases == ["open sesame", "from the environment"]
     assert bitcloud("status", "--passphrase-file", tmp_path / "none").status == 1
+
+
+def test_a_verb_is_done_again_when_the_node_was_another_commands(
+    bitcloud: Any, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share, attempts = opened.client.share, []
+
+    async def gone_at_first(path: str) -> str:
+        attempts.append(path)
+        if len(attempts) < 3:
+            raise Unavailable("the running node stopped; try again", code="node-gone")
+        return str(await share(path))
+
+    monkeypatch.setattr(opened.client, "share", gone_at_first)
+    result = bitcloud("share", VIDEO)
+    assert (result.status, result.out, result.err) == (0, f"{CAP}\n", "")
+    assert len(attempts) == 3
