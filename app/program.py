@@ -78,8 +78,8 @@ class Program(QObject):
         self.window = Window(
             self.theme, self.session, self._preferences, home=home, create_home=create_home
         )
-        self.bridge.passphrase_wanted.connect(self.window.ask_passphrase)
-        self.window.passphrase_given.connect(self.bridge.give_passphrase)
+        self.bridge.passphrase_wanted.connect(self.window.first_start.ask_passphrase)
+        self.window.first_start.passphrase_given.connect(self.bridge.give_passphrase)
         self._instance.called.connect(self._on_called)
 
     def run(self, link: str = "") -> int:

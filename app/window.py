@@ -3,24 +3,20 @@ for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt, QUrl, Signal
+from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QGuiApplication,
     QKeySequence,
     QResizeEvent,
     QShortcut,
 )
 from PySide6.QtWidgets import (
-    QDialog,
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
@@ -30,41 +26,32 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.dialog import ConfirmDialog, PassphraseDialog
-from app.dialogs.publish import PublishDialog
-from app.dialogs.welcome import CreateHome, WelcomeDialog, WordsDialog
-from app.icons import icon
+from app.dialogs.dialog import ConfirmDialog
+from app.dialogs.welcome import CreateHome
+from app.file_actions import FileActions, OpenUrl
+from app.first_start import FirstStart
 from app.local_copies import LocalCopies
-from app.models.entry_model import address_of
 from app.models.listing import path_names
 from app.pages.contribute import ContributePage
 from app.pages.files import FilesPage
 from app.pages.player import make_player
-from app.pages.preview import PreviewPage, can_preview_text
+from app.pages.preview import PreviewPage
 from app.pages.settings import SettingsPage
 from app.pages.test_grid import TestGridPage
 from app.pages.transfers import TransfersPage, describe
 from app.player import play
 from app.preferences import Preferences, ViewMode
+from app.publishing import Publishing
 from app.session import NodeState, Session, Tone
 from app.text import isolated, shown
 from app.theme import Theme
-from app.thumbnails import Thumbnails, can_decode
-from app.widgets.art import family
+from app.thumbnails import Thumbnails
 from app.widgets.drop_zone import DropZone, files_in
 from app.widgets.shelf import Shelf
 from app.widgets.sidebar import Sidebar
 from app.widgets.toast import Toast
 from app.widgets.toolbar import Toolbar
-from bitcloud_net.api import (
-    BitcloudError,
-    Details,
-    Entry,
-    EntryKind,
-    Transfer,
-    TransferKind,
-    TransferState,
-)
+from bitcloud_net.api import Entry, Transfer, TransferKind, TransferState
 
 SIZE = (1360, 820)
 MIN_SIZE = (960, 600)
@@ -72,21 +59,10 @@ MAX_LINK_CHARACTERS = 2048
 """Longer links are refused (security design, 3.5)."""
 
 
-def is_local_address(url: QUrl) -> bool:
-    """Whether an address is our own gateway's: the only kind this window ever opens."""
-    host = url.host()
-    local = host in ("127.0.0.1", "::1", "localhost") or host.endswith(".localhost")
-    return url.scheme() == "http" and local
-
-
 class Window(QMainWindow):
     """The one window. ``open_url`` and ``play_url`` hand an address to the system; tests replace
-    them.
-
-    Emits ``passphrase_given`` (text, or None) when asked by ``ask_passphrase``.
+    them. Without ``create_home`` a missing identity is only reported.
     """
-
-    passphrase_given = Signal(object)
 
     def __init__(
         self,
@@ -95,18 +71,15 @@ class Window(QMainWindow):
         preferences: Preferences,
         *,
         home: Path | None = None,
-        open_url: Callable[[QUrl], bool] = QDesktopServices.openUrl,
-        play_url: Callable[[QUrl], bool] = play,
+        open_url: OpenUrl = QDesktopServices.openUrl,
+        play_url: OpenUrl = play,
         create_home: CreateHome | None = None,
     ) -> None:
         super().__init__()
         self._theme = theme
         self._session = session
         self._preferences = preferences
-        self._open_url = open_url
-        self._play_url = play_url
-        self._create_home = create_home
-        self._fresh_passphrase: str | None = None
+        self.may_close = False  # set when the person has agreed to interrupt transfers
         self.setWindowTitle("Bitcloud")
         self.setMinimumSize(*MIN_SIZE)
         self.resize(*SIZE)
@@ -124,6 +97,9 @@ class Window(QMainWindow):
         )
         self.preview = PreviewPage(theme, session, thumbnails)
         self.shelf = Shelf(theme, session)
+        self.file_actions = FileActions(theme, session, self, open_url, play_url)
+        self.publishing = Publishing(theme, session, self, self.files.publish_target)
+        self.first_start = FirstStart(theme, session, self, create_home)
         self._pages: dict[str, tuple[QWidget, list[str]]] = {
             "files": (self.files, []),
             "transfers": (self.transfers, [self.tr("Transfers")]),
@@ -136,7 +112,8 @@ class Window(QMainWindow):
         if self._player is not None:
             self._pages["player"] = (self._player, [self.tr("Player")])
             self._player.closed.connect(lambda: self.show_page("files"))
-            self._player.failed.connect(self._play_outside)
+            self._player.failed.connect(self._on_unplayed)
+            self.file_actions.plays_inside = True
         self._build()
         self.drop_zone = DropZone(theme, self)
         self.toast = Toast(theme, self)
@@ -166,7 +143,7 @@ class Window(QMainWindow):
         self.setCentralWidget(inner)
 
     def _connect_pages(self) -> None:
-        bar, files = self.toolbar, self.files
+        bar, files, actions = self.toolbar, self.files, self.file_actions
         self.sidebar.wanted.connect(self.show_page)
         bar.back.clicked.connect(lambda: self._go(-1))
         bar.forward.clicked.connect(lambda: self._go(1))
@@ -179,18 +156,23 @@ class Window(QMainWindow):
         bar.avatar.clicked.connect(self._show_me)
         files.moved.connect(self._show_place)
         files.publish_wanted.connect(self._ask_publish)
-        files.retry_wanted.connect(self._try_again)
-        files.open_wanted.connect(self.open_entry)
-        files.preview_wanted.connect(self._preview)
-        files.link_wanted.connect(self._copy_link)
-        files.save_wanted.connect(self._ask_save)
-        files.menu_wanted.connect(self._show_menu)
+        files.retry_wanted.connect(self.first_start.try_again)
+        files.open_wanted.connect(actions.open)
+        files.preview_wanted.connect(actions.preview)
+        files.link_wanted.connect(actions.copy_link)
+        files.save_wanted.connect(lambda entry: actions.save([entry]))
+        files.menu_wanted.connect(actions.show_menu)
+        actions.preview_wanted.connect(self._show_preview)
+        actions.folder_wanted.connect(files.open)
+        actions.film_wanted.connect(self._show_film)
+        actions.unopened.connect(self._on_unopened)
+        actions.checked.connect(files.details.show_details)
         self.transfers.publish_wanted.connect(self._ask_publish)
         self.transfers.reveal_wanted.connect(self.reveal)
         self.contribute.folder_wanted.connect(self._ask_folder)
-        self.settings.copy_wanted.connect(self._copy)
+        self.settings.copy_wanted.connect(actions.copy)
         self.preview.closed.connect(lambda: self.show_page("files"))
-        self.preview.open_wanted.connect(self._play)
+        self.preview.open_wanted.connect(actions.play)
         self.shelf.wanted.connect(lambda: self.show_page("transfers"))
 
     def _connect_session(self) -> None:
@@ -208,7 +190,7 @@ class Window(QMainWindow):
     def _add_shortcuts(self) -> None:
         for keys, action in (
             ("Ctrl+K", self._focus_search),
-            ("Ctrl+V", self._paste),
+            ("Ctrl+V", self.publishing.paste),
             ("F5", self.files.reload),
             ("Esc", self._escape),
             ("Alt+Left", lambda: self._go(-1)),
@@ -312,49 +294,13 @@ class Window(QMainWindow):
         elif link.startswith("bitcloud:/"):
             self.reveal(link.removeprefix("bitcloud:/").strip("/"))
         else:
-            self._open_target(link, self._open_url)
+            self.file_actions.open_link(link)
 
     # Publishing
 
     def _ask_publish(self) -> None:
-        menu = QMenu(self)
-        tokens = self._theme.tokens
-        files = menu.addAction(icon("document_arrow_up", tokens.second), self.tr("Publish files…"))
-        folder = menu.addAction(icon("folder_add", tokens.second), self.tr("Publish a folder…"))
-        files.triggered.connect(self._choose_files)
-        folder.triggered.connect(self._choose_folder)
         button = self.toolbar.publish
-        menu.popup(button.mapToGlobal(QPoint(0, button.height() + 4)))
-
-    def _choose_files(self) -> None:
-        names, _filter = QFileDialog.getOpenFileNames(self, self.tr("Publish files"))
-        self.confirm_publish([Path(name) for name in names])
-
-    def _choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, self.tr("Publish a folder"))
-        self.confirm_publish([Path(name)] if name else [])
-
-    def confirm_publish(self, sources: list[Path]) -> None:
-        """Ask where these go, then publish them."""
-        if not sources:
-            return
-        target = self.files.publish_target()
-        dialog = PublishDialog(self._theme, self._session, self, sources, target)
-        dialog.accepted.connect(lambda: self.publish(sources, dialog.target))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    def publish(self, sources: list[Path], target: str) -> None:
-        """Publish files and folders below a path."""
-        if sources:
-            self._session.publish(sources, target)
-
-    def _paste(self) -> None:
-        sources = files_in(QGuiApplication.clipboard().mimeData())
-        if sources:
-            self.confirm_publish(sources)
-        else:
-            self.toast.show_notice(Tone.INFO, self.tr("There are no files in the clipboard."))
+        self.publishing.ask(button.mapToGlobal(QPoint(0, button.height() + 4)))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Show the drop zone for files from elsewhere."""
@@ -373,143 +319,30 @@ class Window(QMainWindow):
         sources = files_in(event.mimeData())
         if sources:
             event.acceptProposedAction()
-            self.publish(sources, self.files.publish_target())
+            self.publishing.begin(sources)
 
     # Files
 
-    def open_entry(self, entry: Entry) -> None:
-        """Open a file: pictures and texts here, everything else in its own program."""
-        if can_preview_text(entry) or can_decode(entry):
-            self._preview(entry)
-        else:
-            self._play(entry)
+    def _show_preview(self, entry: Entry) -> None:
+        self.preview.show_entry(entry)
+        self.show_page("preview")
 
-    def _preview(self, entry: Entry) -> None:
-        if entry.kind is EntryKind.FILE:
-            self.preview.show_entry(entry)
-            self.show_page("preview")
-
-    def _play(self, entry: Entry) -> None:
-        plays = family(entry) in ("video", "audio")
-        inside = self._player is not None and plays
-        opener = self._play_url if plays else self._open_url
-        self._open_target(entry.path, partial(self._play_inside, entry) if inside else opener)
-
-    def _play_inside(self, entry: Entry, url: QUrl) -> bool:
+    def _show_film(self, entry: Entry, url: QUrl) -> None:
         if self._player is not None:
             self._player.play(entry, url)
             self.show_page("player")
-        return True
 
-    def _play_outside(self, url: QUrl) -> None:
-        """Let the system play what this window's player cannot."""
+    def _on_unplayed(self, url: QUrl) -> None:
         self.show_page("files")
-        if is_local_address(url):
-            self._play_url(url)
+        self.file_actions.play_outside(url)
 
-    def _open_target(self, target: str, opener: Callable[[QUrl], bool]) -> None:
-        def done(address: str) -> None:
-            url = QUrl(address)
-            if not is_local_address(url) or not opener(url):
-                self.toast.show_notice(
-                    Tone.ERROR,
-                    self.tr("No program opens this kind of file. Its address can be copied."),
-                    action=self.tr("Copy address"),
-                    then=lambda: self._copy(address),
-                )
-
-        self._session.call(lambda client: client.url(target), owner=self, done=done)
-
-    def _copy_link(self, entry: Entry) -> None:
-        def done(link: str) -> None:
-            QGuiApplication.clipboard().setText(link)
-            self.toast.show_notice(
-                Tone.GOOD, self.tr("Link copied. Whoever has it can read this file.")
-            )
-
-        self._session.call(lambda client: client.share(entry.path), owner=self, done=done)
-
-    def _ask_save(self, entry: Entry) -> None:
-        if entry.kind is EntryKind.FILE:
-            name, _filter = QFileDialog.getSaveFileName(
-                self, self.tr("Save as"), safe_file_name(entry.name)
-            )
-        else:
-            name = QFileDialog.getExistingDirectory(self, self.tr("Save the folder in"))
-        if name:
-            self._session.save(entry.path, Path(name))
-
-    def _show_menu(self, entries: list[Entry], at: QPoint) -> None:
-        menu = self.menu_for(entries)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(at)
-
-    def menu_for(self, entries: list[Entry]) -> QMenu:
-        """Return what can be done with these entries."""
-        menu = QMenu(self)
-        tokens = self._theme.tokens
-        entry = entries[0]
-        single_file = len(entries) == 1 and entry.kind is EntryKind.FILE
-        items: list[tuple[str, str, Callable[[], None], bool]] = [
-            ("open", self.tr("Open"), lambda: self._open_any(entry), len(entries) == 1),
-            ("eye", self.tr("Preview"), lambda: self._preview(entry), single_file),
-            ("arrow_download", self.tr("Save as…"), lambda: self._save_all(entries), True),
-            ("link", self.tr("Copy link"), lambda: self._copy_link(entry), single_file),
-            ("copy", self.tr("Copy address"), lambda: self._copy(address_of(entry)), True),
-            (
-                "shield_checkmark",
-                self.tr("Check every byte"),
-                lambda: self._check(entry),
-                single_file,
-            ),
-            ("wrench", self.tr("Repair"), lambda: self._repair(entry), single_file),
-        ]
-        for sign, name, action, possible in items:
-            item = menu.addAction(icon(sign, tokens.second), name)
-            item.setEnabled(possible)
-            item.triggered.connect(lambda _checked=False, act=action: act())
-        return menu
-
-    def _open_any(self, entry: Entry) -> None:
-        if entry.kind is EntryKind.FILE:
-            self.open_entry(entry)
-        else:
-            self.files.open(entry.path)
-
-    def _save_all(self, entries: list[Entry]) -> None:
-        if len(entries) == 1:
-            self._ask_save(entries[0])
-            return
-        name = QFileDialog.getExistingDirectory(self, self.tr("Save the files in"))
-        if name:
-            for entry in entries:
-                self._session.save(entry.path, Path(name))
-
-    def _check(self, entry: Entry) -> None:
-        self.toast.show_notice(Tone.INFO, self.tr("Reading and checking every share…"))
-        self._session.call(
-            lambda client: client.check(entry.path, verify=True), owner=self, done=self._on_checked
-        )
-
-    def _repair(self, entry: Entry) -> None:
-        self.toast.show_notice(Tone.INFO, self.tr("Rebuilding what is missing…"))
-        self._session.call(
-            lambda client: client.repair(entry.path), owner=self, done=self._on_checked
-        )
-
-    def _on_checked(self, details: Details) -> None:
-        self.files.details.show_details(details)
-        health = details.health
+    def _on_unopened(self, address: str) -> None:
         self.toast.show_notice(
-            Tone.GOOD if health.alive >= health.total else Tone.INFO,
-            self.tr("“{name}”: {alive} of {total} shares are good.").format(
-                name=isolated(details.entry.name), alive=health.alive, total=health.total
-            ),
+            Tone.ERROR,
+            self.tr("No program opens this kind of file. Its address can be copied."),
+            action=self.tr("Copy address"),
+            then=lambda: self.file_actions.copy(address),
         )
-
-    def _copy(self, text: str) -> None:
-        QGuiApplication.clipboard().setText(text)
-        self.toast.show_notice(Tone.GOOD, self.tr("Copied."))
 
     # Node
 
@@ -517,46 +350,6 @@ class Window(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, self.tr("Folder for the space you lend"))
         if name:
             self.contribute.set_folder(Path(name))
-
-    def _try_again(self) -> None:
-        """Start the node again; where there is no identity yet, make one first."""
-        failure = self._session.failure
-        missing = isinstance(failure, BitcloudError) and failure.code == "no-home"
-        if not missing or self._create_home is None:
-            self._session.start()
-            return
-        dialog = WelcomeDialog(self._theme, self._session, self, self._create_home)
-        dialog.made.connect(self._on_home_made)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    def _on_home_made(self, words: str, passphrase: str) -> None:
-        self._fresh_passphrase = passphrase or None
-        if not words:
-            self._session.start()
-            return
-        dialog = WordsDialog(self._theme, self, words)
-        dialog.finished.connect(self._start_after_words)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    def _start_after_words(self, _result: int) -> None:
-        self._session.start()
-
-    def ask_passphrase(self) -> None:
-        """Ask for the passphrase of this home; answers by ``passphrase_given``."""
-        if self._fresh_passphrase is not None:  # entered a moment ago, when the home was made
-            fresh, self._fresh_passphrase = self._fresh_passphrase, None
-            self.passphrase_given.emit(fresh)
-            return
-        dialog = PassphraseDialog(self._theme, self)
-        dialog.finished.connect(
-            lambda result: self.passphrase_given.emit(
-                dialog.passphrase if result == QDialog.DialogCode.Accepted else None
-            )
-        )
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
 
     def _show_me(self) -> None:
         status = self._session.status
@@ -569,7 +362,7 @@ class Window(QMainWindow):
             name.setEnabled(False)
             menu.addAction(self.tr("My files")).triggered.connect(self._go_home)
             menu.addAction(self.tr("Copy key fingerprint")).triggered.connect(
-                lambda: self._copy(status.fingerprint)
+                lambda: self.file_actions.copy(status.fingerprint)
             )
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.toolbar.avatar.menu_place())
@@ -608,7 +401,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask before transfers are interrupted; they resume with the next start."""
         running = self._session.running_transfers()
-        if running and not getattr(self, "_may_close", False):
+        if running and not self.may_close:
             event.ignore()
             self._confirm_close(len(running))
             return
@@ -630,19 +423,12 @@ class Window(QMainWindow):
         )
 
         def close() -> None:
-            self._may_close = True
+            self.may_close = True
             self.close()
 
         dialog.accepted.connect(close)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
-
-
-def safe_file_name(name: str) -> str:
-    """Return a published name as a first guess for the save dialog; the node makes the final
-    check."""
-    kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
-    return kept.strip(" .") or "file"
 
 
 def _contribution_folder(home: Path | None) -> Path:

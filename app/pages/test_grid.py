@@ -14,7 +14,7 @@ from app.text import count_text, size_text, tr
 from app.theme import MEDIUM, SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX, SMALL_PX, TEXT_PX
 from app.widgets.button import Button
-from app.widgets.entry_views import health_colour
+from app.widgets.entry_delegates import health_colour
 from app.widgets.label import Card, Label
 from app.widgets.node_map import NodeMap
 from app.widgets.paint import draw_line_of_text, fill_rounded

@@ -26,7 +26,7 @@ from app.tokens import DETAILS_WIDTH
 from app.widgets.art import art, draw_play, family
 from app.widgets.button import Button, Look
 from app.widgets.emblem import draw_emblem
-from app.widgets.entry_views import Thumbnail, draw_cover
+from app.widgets.entry_delegates import Thumbnail, draw_cover
 from app.widgets.icon_box import IconBox
 from app.widgets.label import Card, ElidedLabel, Label
 from app.widgets.meter import Meter

@@ -15,7 +15,8 @@ from app.text import tr
 from app.theme import SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX
 from app.widgets.button import Button
-from app.widgets.entry_views import EntryView, RowView, Thumbnail, TileView, columns_that_fit
+from app.widgets.entry_delegates import Thumbnail, columns_that_fit
+from app.widgets.entry_views import EntryView, RowView, TileView
 from app.widgets.label import ElidedLabel
 from app.widgets.paint import draw_line_of_text
 from app.widgets.state_pane import StatePane

@@ -95,7 +95,7 @@ def make_desk(
         window = Window(
             theme, session, preferences, home=home, open_url=open_url, play_url=open_url
         )
-        qtbot.addWidget(window, before_close_func=lambda w: setattr(w, "_may_close", True))
+        qtbot.addWidget(window, before_close_func=lambda w: setattr(w, "may_close", True))
         desk = Desk(window, session, bridge, theme, client, urls)
         desks.append(desk)
         window.show()

@@ -112,7 +112,7 @@ def real_tour(camera: Camera, program: Program, work: Path) -> None:
     wait(700)
     camera.shoot("empty")
     mine = session.person_path()
-    window.publish(make_sources(work / "sources"), mine)
+    window.publishing.begin(make_sources(work / "sources"), mine)
     wait_until(lambda: bool(session.transfers) and not session.running_transfers())
     wait(800)
     film = work / "Night city timelapse.mp4"
@@ -121,7 +121,7 @@ def real_tour(camera: Camera, program: Program, work: Path) -> None:
     wait(1500)
     window.files.area.view.select_path(f"{mine}/Videos/Dawn over the Alps.webm")
     wait(900)
-    window.publish([film], f"{mine}/Videos")
+    window.publishing.begin([film], f"{mine}/Videos")
     wait_until(lambda: any(t.bytes_done for t in session.running_transfers()))
     wait(400)
     camera.shoot("publishing")
@@ -191,7 +191,7 @@ def fake_tour(camera: Camera, program: Program, client: FakeClient) -> None:
     window.drop_zone.show_over("Publish to Public / Mary / Videos")
     camera.shoot("drop")
     window.drop_zone.hide()
-    window.confirm_publish([Path(__file__)])
+    window.publishing.confirm([Path(__file__)])
     camera.shoot_dialog("publish-dialog")
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.file_actions import safe_file_name
 from app.pages.player import clock_text
 from app.pages.test_grid import promise_text, seventy_percent_left
 from app.text import (
@@ -17,7 +18,6 @@ from app.text import (
     speed_text,
     time_left_text,
 )
-from app.window import safe_file_name
 from bitcloud_net.api import Promise
 
 HIDDEN = [

@@ -47,7 +47,7 @@ def new_desk(make_desk, maker: Maker, qtbot: QtBot) -> Desk:  # type: ignore[no-
         return client.opened()
 
     desk: Desk = make_desk(client, open_client)
-    desk.window._create_home = maker
+    desk.window.first_start.create_home = maker
     qtbot.waitUntil(lambda: desk.session.state is NodeState.OFFLINE)
     return desk
 

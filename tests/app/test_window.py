@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLineEdit, QSl
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.publish import PublishDialog, measure
+from app.file_actions import is_local_address
 from app.preferences import Order, Scheme, ViewMode
 from app.session import NodeState, Tone
-from app.window import is_local_address
 from bitcloud_net.api import EntryKind, TransferState, Unavailable
 
 VIDEOS = "Public/Mary/Videos"
@@ -138,7 +138,7 @@ def test_pasting_files_asks_and_publishes(desk: Desk, qtbot: QtBot, tmp_path: Pa
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(source))])
     QGuiApplication.clipboard().setMimeData(data)
-    desk.window._paste()
+    desk.window.publishing.paste()
     dialog = desk.window.findChild(PublishDialog)
     assert dialog is not None
     qtbot.waitUntil(lambda: "1 file" in dialog._size.text())
@@ -147,7 +147,7 @@ def test_pasting_files_asks_and_publishes(desk: Desk, qtbot: QtBot, tmp_path: Pa
     dialog.accept()
     qtbot.waitUntil(lambda: ("publish", ((source,), "Public/Mary/Notes")) in desk.client.calls)
     QGuiApplication.clipboard().clear()
-    desk.window._paste()
+    desk.window.publishing.paste()
     assert "no files" in desk.window.toast.text
 
 
@@ -155,7 +155,7 @@ def test_progress_pause_resume_cancel(desk: Desk, qtbot: QtBot, tmp_path: Path) 
     desk.client.publish_rate = 20_000
     source = tmp_path / "big.bin"
     source.write_bytes(b"x" * 50_000_000)
-    desk.window.publish([source], "Public/Mary")
+    desk.window.publishing.begin([source])
     shelf, session = desk.window.shelf, desk.session
     qtbot.waitUntil(lambda: "Publishing “big.bin”" in shelf._title.text())
     qtbot.waitUntil(lambda: shelf._meter.value > 0)
@@ -175,7 +175,7 @@ def test_closing_while_something_moves_asks(desk: Desk, qtbot: QtBot, tmp_path: 
     desk.client.publish_rate = 1
     source = tmp_path / "big.bin"
     source.write_bytes(b"x" * 1000)
-    desk.window.publish([source], "Public/Mary")
+    desk.window.publishing.begin([source])
     qtbot.waitUntil(lambda: bool(desk.session.running_transfers()))
     assert not desk.window.close()
     assert desk.window.isVisible()
@@ -251,14 +251,18 @@ def test_copy_link(desk: Desk, qtbot: QtBot) -> None:
 def test_the_menu_offers_what_is_possible(desk: Desk, qtbot: QtBot) -> None:
     go(desk, qtbot, VIDEOS)
     entries = list(desk.window.files.area.model.entries)
-    one = {a.text(): a.isEnabled() for a in desk.window.menu_for(entries[:1]).actions()}
-    many = {a.text(): a.isEnabled() for a in desk.window.menu_for(entries[:3]).actions()}
+    one = {
+        a.text(): a.isEnabled() for a in desk.window.file_actions.menu_for(entries[:1]).actions()
+    }
+    many = {
+        a.text(): a.isEnabled() for a in desk.window.file_actions.menu_for(entries[:3]).actions()
+    }
     assert all(one.values())
     assert many["Save as…"]
     assert not many["Copy link"]
-    desk.window._repair(entries[0])
+    desk.window.file_actions.repair(entries[0])
     qtbot.waitUntil(lambda: "10 of 10 shares" in desk.window.toast.text)
-    desk.window._check(entries[0])
+    desk.window.file_actions.check(entries[0])
     qtbot.waitUntil(lambda: ("check", entries[0].path) in desk.client.calls)
 
 
