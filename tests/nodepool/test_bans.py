@@ -212,3 +212,23 @@ async def test_auditors_have_a_seat_or_keep_silent(store: RowStore, clock: Fixed
     }
     assert set(found) == expected
     assert 5 < len(found) < 30
+
+
+async def test_a_machine_that_was_set_up_again_is_not_banned(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    rows = []
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+        async with open_row_store(tmp_path / name, clock=clock, run=on_the_spot) as store:
+            rows.append(await write_node(store, TARGET))
+        clock.seconds += 60
+    assert rows[0].slot == rows[1].slot
+    (tmp_path / "other").mkdir()
+    async with open_row_store(tmp_path / "other", clock=clock, run=on_the_spot) as other:
+        outcomes = await other.accept_many([row.raw for row in rows], source=None)
+        assert [o.fate for o in outcomes] == [Fate.ACCEPTED] * 2
+        node = await Queries(other.database).node(TARGET.public)
+        assert node is not None
+        assert node.seq == rows[1].seq
+        assert await Queries(other.database).bans(NOW) == ()
