@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from interop_protocols import BULK_BYTES, echoes_on_many_streams, pull, push, serve_all
-from other_peer import OtherPeer, install, open_other_peer
+from other_peer import INSTALL_LIMIT_S, OtherPeer, install, open_other_peer
 
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.net.libp2p_host import open_libp2p_network
 from bitcloud_net.net.network import Network
 
 STREAMS = 50
+
+pytestmark = pytest.mark.timeout(INSTALL_LIMIT_S + 120)
 
 
 @pytest.fixture
