@@ -71,6 +71,7 @@ async def contribute(arguments: Namespace, out: Output) -> None:
     """Start or stop lending storage; a node that runs goes on lending, else the next one will."""
     if arguments.off == (arguments.size is not None):
         raise BadInput("say how much, such as 100GB, or --off", code="no-size")
+    stays = await running_node(home_of(arguments)) is not None
     async with client_of(arguments) as client:
         lent = await _lend(client, arguments)
     if lent.on:
@@ -79,6 +80,8 @@ async def contribute(arguments: Namespace, out: Output) -> None:
     else:
         lines = ["lending nothing; what is held stays on disk"]
     out.answer(lent, lines)
+    if lent.on and not stays:
+        out.note("it is lent whenever a node of this home runs: bitcloud node run")
 
 
 async def _lend(client: Client, arguments: Namespace) -> Contribution:

@@ -23,7 +23,7 @@ from bitcloud_net import api
 from bitcloud_net.services.home import create_home, exists
 from bitcloud_net.storage.vault_lock import OpenLock
 
-REPORT_INTERVAL_S = 1.0
+REPORT_INTERVAL_S = 2.0
 """How often the bytes held are looked at; the slider's window shows them."""
 
 
