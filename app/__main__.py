@@ -57,7 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if options.selftest:
         return program.selftest()
-    return program.run(options.link)
+    code = program.run(options.link)
+    if program.stuck:
+        # The interpreter would wait for the thread for ever. What was acknowledged is on the disk.
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 def _home_from_environment() -> Path | None:

@@ -25,6 +25,7 @@ PICTURE_TYPES = {
     "image/jpeg": b"jpeg",
     "image/gif": b"gif",
     "image/bmp": b"bmp",
+    "image/webp": b"webp",
 }
 """What is decoded. SVG is left out: it can refer to other files."""
 

@@ -68,6 +68,7 @@ class Program(QObject):
     ) -> None:
         self._app = application()
         super().__init__()
+        self.stuck = False  # whether the node's thread did not end in time
         self._home = home
         self._preferences = Preferences(home)
         self._instance = SingleInstance(home, self)
@@ -95,9 +96,9 @@ class Program(QObject):
             self.session.state_changed.connect(lambda: self._open_once_ready(link))
         self._quit_on_signals()
         code = self._app.exec()
-        stopped = self.session.stop()
+        self.stuck = not self.session.stop()
         self._instance.close()
-        return code if stopped else 1
+        return 1 if self.stuck else code
 
     def _quit_on_signals(self) -> None:
         """Close as asked by Ctrl-C or the system; Python sees a signal only when it runs."""

@@ -35,8 +35,8 @@ def address_of(entry: Entry) -> str:
 class EntryModel(QAbstractListModel):
     """A list of entries that a view can page through.
 
-    ``local_copy`` returns where a fetched copy of an entry lies, or None; a drag then carries a
-    file.
+    ``spoken`` returns what a screen reader says of an entry. ``local_copy`` returns where a fetched
+    copy of it lies, or None; a drag then carries a file.
     """
 
     def __init__(
@@ -44,11 +44,13 @@ class EntryModel(QAbstractListModel):
         parent: QObject | None = None,
         *,
         local_copy: Callable[[Entry], str | None] | None = None,
+        spoken: Callable[[Entry], str] | None = None,
     ) -> None:
         super().__init__(parent)
         self._entries: list[Entry] = []
         self._shown_rows = 0
         self._local_copy = local_copy
+        self._spoken = spoken
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -177,6 +179,8 @@ class EntryModel(QAbstractListModel):
             return None
         if role == ENTRY_ROLE:
             return entry
+        if role == Qt.ItemDataRole.AccessibleTextRole and self._spoken is not None:
+            return self._spoken(entry)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return shown(entry.name)
         if role == Qt.ItemDataRole.ToolTipRole:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -16,10 +16,16 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class TransferModel(QAbstractListModel):
-    """At most a few hundred transfers; rows change in place while bytes move."""
+    """At most a few hundred transfers; rows change in place while bytes move.
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    ``spoken`` returns what a screen reader says of a transfer.
+    """
+
+    def __init__(
+        self, parent: QObject | None = None, *, spoken: Callable[[Transfer], str] | None = None
+    ) -> None:
         super().__init__(parent)
+        self._spoken = spoken
         self._transfers: list[Transfer] = []
 
     def replace(self, transfers: Iterable[Transfer]) -> None:
@@ -60,6 +66,8 @@ class TransferModel(QAbstractListModel):
             return None
         if role == TRANSFER_ROLE:
             return transfer
+        if role == Qt.ItemDataRole.AccessibleTextRole and self._spoken is not None:
+            return self._spoken(transfer)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return shown(transfer.title)
         return None

@@ -36,21 +36,16 @@ def promise_text(promise: Promise | None, nodes: int) -> str:
     """Return what the grid's size means for a file published now, from computed figures."""
     if promise is None:
         return tr("There is no storage node, so nothing can be kept.")
-    chance = (
-        tr("certainly")
-        if promise.survival_70 >= 1
-        else tr("with a chance of {chance} %").format(chance=f"{promise.survival_70 * 100:.4f}")
-    )
-    return tr(
-        "A file published now becomes {shares} shares on {nodes} nodes; any {needed} rebuild it. "
-        "{may_fail} may fail. It outlives 70 % of the nodes {chance}."
-    ).format(
-        shares=promise.shares,
-        nodes=nodes,
-        needed=promise.needed,
-        may_fail=promise.may_fail,
-        chance=chance,
-    )
+    text = tr(
+        "A file published now becomes {shares} shares on {nodes} nodes; any {needed} rebuild it, "
+        "so {may_fail} may fail."
+    ).format(shares=promise.shares, nodes=nodes, needed=promise.needed, may_fail=promise.may_fail)
+    if promise.survival_70 >= 1:
+        return f"{text} " + tr("It stays readable when 70 % of the nodes switch off.")
+    chance = f"{promise.survival_70 * 100:.4f}"
+    return f"{text} " + tr(
+        "When 70 % of the nodes switch off, it stays readable with a chance of {chance} %."
+    ).format(chance=chance)
 
 
 class MarkedSlider(QWidget):

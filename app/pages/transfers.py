@@ -36,7 +36,7 @@ from app.tokens import SMALL_PX, TEXT_PX, Tokens
 from app.widgets.button import Button
 from app.widgets.label import Label
 from app.widgets.paint import draw_line_of_text, fill_rounded, outline_rounded
-from app.widgets.shelf import ICONS, fraction, progress_text
+from app.widgets.shelf import ICONS, fraction, progress_text, verb_text
 from app.widgets.state_pane import StatePane
 from bitcloud_net.api import Transfer, TransferKind, TransferState
 
@@ -239,7 +239,7 @@ class TransfersPage(QWidget):
     def __init__(self, theme: Theme, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._model = TransferModel(self)
+        self._model = TransferModel(self, spoken=spoken)
         self.view = TransferView(theme, self._model)
         self._facts = Label(role="second")
         self._pause_all = Button(theme, self.tr("Pause all"), icon="pause")
@@ -310,6 +310,11 @@ class TransfersPage(QWidget):
     def _reveal(self, transfer: Transfer) -> None:
         if not transfer.target.startswith("bitcloud:"):
             self.reveal_wanted.emit(transfer.target)
+
+
+def spoken(transfer: Transfer) -> str:
+    """Return a transfer in words for a screen reader."""
+    return f"{verb_text(transfer)}, {state_text(transfer)}"
 
 
 def describe(transfer: Transfer) -> str:

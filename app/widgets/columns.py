@@ -10,6 +10,7 @@ from app.models.listing import ListingState, columned, parent_path, path_chain, 
 from app.session import NodeState, Session
 from app.text import shown
 from app.theme import Theme
+from app.widgets.entry_delegates import spoken
 from app.widgets.entry_views import ColumnView
 from app.widgets.label import ElidedLabel
 from bitcloud_net.api import Entry
@@ -43,7 +44,7 @@ class _Pane(QWidget):
         self.title = ElidedLabel(role="caption")
         self.title.setContentsMargins(12, 0, 8, 0)
         self.view = ColumnView(theme, self.tr("Column"))
-        self.model = EntryModel(self.view)
+        self.model = EntryModel(self.view, spoken=spoken)
         self.view.setModel(self.model)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 10, 0, 0)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from app.icons import draw_icon
 from app.models.entry_model import ENTRY_ROLE
 from app.session import now_s
-from app.text import ago_text, count_text, extension, kind_text, size_text, tr
+from app.text import ago_text, count_text, extension, kind_text, shown, size_text, tr
 from app.theme import MEDIUM, SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX, SMALL_PX, TEXT_PX, Tokens
 from app.widgets.art import art, draw_badge, draw_play, family, is_drawn
@@ -284,6 +284,15 @@ def items_text(entry: Entry) -> str:
         return ""
     items = count_text(entry.items, "{count} item", "{count} items")
     return f"{items}  ·  {size_text(entry.size_bytes)}" if entry.size_bytes else items
+
+
+def spoken(entry: Entry) -> str:
+    """Return an entry in words for a screen reader."""
+    if entry.kind is not EntryKind.FILE:
+        return f"{shown(entry.name)}, {items_text(entry)}".rstrip(", ")
+    kind = kind_text(entry.media_type, entry.name)
+    words = [shown(entry.name), kind, size_text(entry.size_bytes)]
+    return ", ".join([*words, health_text(entry.health)] if entry.health else words)
 
 
 def draw_cover(painter: QPainter, box: QRectF, pixmap: QPixmap) -> None:

@@ -15,7 +15,7 @@ from app.text import tr
 from app.theme import SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX
 from app.widgets.button import Button
-from app.widgets.entry_delegates import Thumbnail, columns_that_fit
+from app.widgets.entry_delegates import Thumbnail, columns_that_fit, spoken
 from app.widgets.entry_views import EntryView, RowView, TileView
 from app.widgets.label import ElidedLabel
 from app.widgets.paint import draw_line_of_text
@@ -79,7 +79,7 @@ class FileArea(QWidget):
         self.details_button = Button(theme, self.tr("Details"), icon="info", icon_only=True)
         self.details_button.setCheckable(True)
         self._order.clicked.connect(self._choose_order)
-        self.model = EntryModel(self, local_copy=local_copy)
+        self.model = EntryModel(self, local_copy=local_copy, spoken=spoken)
         self.tiles = TileView(theme, self.tr("Files as tiles"), thumbnail)
         self.rows = RowView(theme, self.tr("Files as list"), thumbnail)
         self._titles = RowTitles(theme)

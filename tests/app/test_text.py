@@ -129,7 +129,7 @@ def test_kinds_are_named() -> None:
 def test_the_promise_is_computed_not_claimed() -> None:
     exact = Promise(shares=10, needed=3, may_fail=7, survival_70=1.0)
     likely = Promise(shares=100, needed=20, may_fail=80, survival_70=0.999912)
-    assert "10 shares on 10 nodes; any 3 rebuild it. 7 may fail." in promise_text(exact, 10)
+    assert "10 shares on 10 nodes; any 3 rebuild it, so 7 may fail." in promise_text(exact, 10)
     assert "99.9912 %" in promise_text(likely, 300)
     assert "no storage node" in promise_text(None, 0)
 
