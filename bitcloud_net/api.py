@@ -21,6 +21,7 @@ from bitcloud_net.core.errors import (
     Unavailable,
 )
 from bitcloud_net.views import (
+    AppView,
     Contribution,
     Details,
     EntriesChanged,
@@ -34,6 +35,7 @@ from bitcloud_net.views import (
     NodeView,
     Promise,
     Published,
+    SqlAnswer,
     Status,
     StatusChanged,
     SyncHealth,
@@ -44,10 +46,12 @@ from bitcloud_net.views import (
     TransferChanged,
     TransferKind,
     TransferState,
+    WrittenRow,
     to_json,
 )
 
 __all__ = [
+    "AppView",
     "BadInput",
     "BitcloudError",
     "Client",
@@ -67,6 +71,7 @@ __all__ = [
     "Promise",
     "Published",
     "Refused",
+    "SqlAnswer",
     "Status",
     "StatusChanged",
     "SyncHealth",
@@ -78,6 +83,7 @@ __all__ = [
     "TransferKind",
     "TransferState",
     "Unavailable",
+    "WrittenRow",
     "create_home",
     "open_client",
     "to_json",
@@ -159,6 +165,23 @@ class Client(Protocol):
 
     def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
         """Subscribe to what changes. A slow reader loses old snapshots, never the newest."""
+
+    async def select(self, statement: str) -> SqlAnswer:
+        """Answer one SELECT over the shared database; nothing else is possible."""
+
+    async def put_row(self, table: str, key: str, values: str) -> WrittenRow:
+        """Sign and write one own row of the shared database: a table's name (``application.table``
+        for an application's), the key after the owner in hexadecimal, and the values as a JSON
+        object, or ``null`` to delete."""
+
+    async def apps(self) -> tuple[AppView, ...]:
+        """List the applications whose tables are in the shared database."""
+
+    async def install_app(self, definition: str) -> AppView:
+        """Install an application by its definition (JSON), which brings tables and nothing else."""
+
+    async def uninstall_app(self, app: str) -> None:
+        """Remove an application, named by id or name, and its tables with all rows."""
 
     async def test_grid(self) -> TestGrid | None:
         """Return the local test grid that belongs to this home, or None."""

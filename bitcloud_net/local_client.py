@@ -22,6 +22,7 @@ from bitcloud_net.services.newsstand import Newsstand
 from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import CAP_PREFIX, Found, Reader
 from bitcloud_net.services.repairer import Checked, Repairer
+from bitcloud_net.services.row_desk import RowDesk
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
 from bitcloud_net.services.syncer import Syncer
@@ -29,17 +30,20 @@ from bitcloud_net.services.traffic import Traffic
 from bitcloud_net.services.transfers import Handle, Order, Transfers, Work
 from bitcloud_net.storage.transfer_log import TransferLog
 from bitcloud_net.views import (
+    AppView,
     Contribution,
     Details,
     Entry,
     EntryKind,
     News,
     Published,
+    SqlAnswer,
     Status,
     TestGrid,
     Transfer,
     TransferKind,
     TransferState,
+    WrittenRow,
 )
 
 
@@ -66,6 +70,7 @@ class Parts:
     newsstand: Newsstand
     traffic: Traffic
     syncer: Syncer
+    row_desk: RowDesk
     in_step: Callable[[], Awaitable[None]]  # waits, not for ever, until the first rows came
 
 
@@ -243,6 +248,26 @@ class LocalClient:
     def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
         """See ``Client``."""
         return self._parts.newsstand.subscribe()
+
+    async def select(self, statement: str) -> SqlAnswer:
+        """See ``Client``."""
+        return await self._parts.row_desk.select(statement)
+
+    async def put_row(self, table: str, key: str, values: str) -> WrittenRow:
+        """See ``Client``."""
+        return await self._parts.row_desk.put(table, key, values)
+
+    async def apps(self) -> tuple[AppView, ...]:
+        """See ``Client``."""
+        return self._parts.row_desk.apps()
+
+    async def install_app(self, definition: str) -> AppView:
+        """See ``Client``."""
+        return await self._parts.row_desk.install(definition)
+
+    async def uninstall_app(self, app: str) -> None:
+        """See ``Client``."""
+        await self._parts.row_desk.uninstall(app)
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

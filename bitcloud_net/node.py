@@ -27,8 +27,9 @@ from bitcloud_net.net.libp2p_host import open_libp2p_network
 from bitcloud_net.net.limits import NetLimits
 from bitcloud_net.net.network import Network
 from bitcloud_net.net.self_stream import SelfReaching
+from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.queries import Queries
-from bitcloud_net.nodepool.row_store import RowStore, open_row_store
+from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.share_client import ShareClients
@@ -46,6 +47,7 @@ from bitcloud_net.services.newsstand import Newsstand
 from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
+from bitcloud_net.services.row_desk import RowDesk
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
 from bitcloud_net.services.syncer import Syncer
@@ -280,8 +282,12 @@ class _Builder:
             newsstand=self._newsstand,
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
+            row_desk=RowDesk(rows, self._console(), user, self._identity.node),
             in_step=self._neighbours.in_step,
         )
+
+    def _console(self) -> Console:
+        return Console(_nodepool(self._home) / DATABASE, self._clock.period)
 
     def _make_storage(self) -> StorageNode:
         return StorageNode(

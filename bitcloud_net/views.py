@@ -191,6 +191,36 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SqlAnswer:
+    """What a SELECT found. Everything is text: blobs in hexadecimal, None for NULL."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    cut_off: bool  # whether there was more than an answer may hold
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenRow:
+    """An own row that was signed and written."""
+
+    table: str
+    key: str
+    seq: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppView:
+    """An application whose tables are in the shared database."""
+
+    id: str
+    name: str
+    tables: tuple[str, ...]  # their names in SQL
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncHealth:
     """How well the shared database is in step, as far as this node can tell."""
 

@@ -25,7 +25,7 @@ from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import Rules, SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS
+from bitcloud_net.core.table_rules import PROOFS, TableRule
 from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance, Tally
 from bitcloud_net.nodepool.app_registry import (
@@ -44,6 +44,8 @@ from bitcloud_net.wire.range_index import RangeIndex, item_of
 
 log = logging.getLogger(__name__)
 
+DATABASE = "nodepool.db"
+"""The shared database's file in its folder."""
 BATCH_ROWS = 512
 """Rows in one transaction: large enough that the commit costs little, small enough that a reader's
 view is never more than some 100 ms old."""
@@ -230,6 +232,11 @@ class RowStore:
         return len(self._waiting)
 
     # Applications
+
+    @property
+    def rules(self) -> tuple[TableRule, ...]:
+        """The rules of all tables there are here, applications' included."""
+        return self._registry.rules
 
     @property
     def apps(self) -> tuple[AppDefinition, ...]:
@@ -444,7 +451,7 @@ async def open_row_store(
     """
     own = await run(lambda: OwnRows(folder / "own-rows.db"))
     try:
-        path = folder / "nodepool.db"
+        path = folder / DATABASE
         async with AsyncExitStack() as stack:
             try:
                 database = await _enter(stack, path, run)

@@ -20,17 +20,20 @@ from typing import Any, Final
 from bitcloud_net.core import errors
 from bitcloud_net.core.errors import BitcloudError, Malformed
 from bitcloud_net.views import (
+    AppView,
     Contribution,
     Details,
     EntriesChanged,
     Entry,
     Published,
+    SqlAnswer,
     Status,
     StatusChanged,
     TestGrid,
     TestGridChanged,
     Transfer,
     TransferChanged,
+    WrittenRow,
     to_json,
 )
 from bitcloud_net.wire.control_frames import CONTROL_VERSION, ControlFrame, Kind
@@ -67,6 +70,11 @@ CALLS: Final[Mapping[str, Call]] = {
     "resume": Call(arguments={"transfer": str}),
     "cancel": Call(arguments={"transfer": str}),
     "news": Call(arguments={}, streams=True),
+    "select": Call(arguments={"statement": str}, result=SqlAnswer),
+    "put_row": Call(arguments={"table": str, "key": str, "values": str}, result=WrittenRow),
+    "apps": Call(arguments={}, result=tuple[AppView, ...]),
+    "install_app": Call(arguments={"definition": str}, result=AppView),
+    "uninstall_app": Call(arguments={"app": str}),
     "test_grid": Call(arguments={}, result=TestGrid | None),
     "set_running_nodes": Call(arguments={"count": int}, result=TestGrid),
 }

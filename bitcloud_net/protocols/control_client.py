@@ -14,14 +14,17 @@ import trio
 from bitcloud_net.core.errors import BadInput, Malformed, Unavailable
 from bitcloud_net.protocols.control_calls import CALLS, NEWS, error_from, parse, plain
 from bitcloud_net.views import (
+    AppView,
     Contribution,
     Details,
     Entry,
     News,
     Published,
+    SqlAnswer,
     Status,
     TestGrid,
     Transfer,
+    WrittenRow,
 )
 from bitcloud_net.wire.control_frames import (
     CONTROL_VERSION,
@@ -135,6 +138,27 @@ class ControlClient:
             await _expect(answers, Kind.READY)
             async with aclosing(_news(answers)) as news:
                 yield news
+
+    async def select(self, statement: str) -> SqlAnswer:
+        """See ``Client``."""
+        return cast(SqlAnswer, await self._call("select", statement=statement))
+
+    async def put_row(self, table: str, key: str, values: str) -> WrittenRow:
+        """See ``Client``."""
+        done = await self._call("put_row", table=table, key=key, values=values)
+        return cast(WrittenRow, done)
+
+    async def apps(self) -> tuple[AppView, ...]:
+        """See ``Client``."""
+        return cast(tuple[AppView, ...], await self._call("apps"))
+
+    async def install_app(self, definition: str) -> AppView:
+        """See ``Client``."""
+        return cast(AppView, await self._call("install_app", definition=definition))
+
+    async def uninstall_app(self, app: str) -> None:
+        """See ``Client``."""
+        await self._call("uninstall_app", app=app)
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

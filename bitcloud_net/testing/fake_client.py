@@ -11,6 +11,7 @@ from pathlib import Path
 import trio
 
 from bitcloud_net.api import (
+    AppView,
     BadInput,
     BitcloudError,
     Contribution,
@@ -23,6 +24,7 @@ from bitcloud_net.api import (
     News,
     Promise,
     Published,
+    SqlAnswer,
     Status,
     TestGrid,
     TestGridNode,
@@ -30,6 +32,7 @@ from bitcloud_net.api import (
     TransferChanged,
     TransferKind,
     TransferState,
+    WrittenRow,
 )
 
 HEALTH = Health(state=HealthState.HEALTHY, alive=10, total=10, needed=3, checked_s=1_700_000_000)
@@ -57,6 +60,7 @@ class FakeClient:
         self.was_cancelled = trio.Event()
         self.news_items: list[News] = []
         self.grid: TestGrid | None = None
+        self.installed: list[AppView] = []
         self.gateway: str | None = "http://127.0.0.1:4242"
 
     async def status(self) -> Status:
@@ -182,6 +186,32 @@ class FakeClient:
         self._note("news")
         async with aclosing(_news(list(self.news_items))) as news:
             yield news
+
+    async def select(self, statement: str) -> SqlAnswer:
+        """See ``Client``."""
+        self._note("select", statement)
+        return SqlAnswer(columns=("nickname",), rows=(("Mary",),), cut_off=False, seconds=0.0)
+
+    async def put_row(self, table: str, key: str, values: str) -> WrittenRow:
+        """See ``Client``."""
+        self._note("put_row", table, key, values)
+        return WrittenRow(table=table, key=key, seq=1, id="00")
+
+    async def apps(self) -> tuple[AppView, ...]:
+        """See ``Client``."""
+        self._note("apps")
+        return tuple(self.installed)
+
+    async def install_app(self, definition: str) -> AppView:
+        """See ``Client``."""
+        self._note("install_app", definition)
+        self.installed.append(AppView(id="ab" * 32, name="chess", tables=("app_ab_moves",), rows=0))
+        return self.installed[-1]
+
+    async def uninstall_app(self, app: str) -> None:
+        """See ``Client``."""
+        self._note("uninstall_app", app)
+        self.installed.clear()
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

@@ -1,0 +1,108 @@
+"""The nodepool as a person uses it by hand: any SELECT, own rows, applications' tables."""
+
+from __future__ import annotations
+
+from bitcloud_net.core.app_tables import AppDefinition, AppId
+from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.row_json import body_from_json
+from bitcloud_net.core.table_rules import Role, TableRule
+from bitcloud_net.nodepool.console import Console, plain_cell
+from bitcloud_net.nodepool.row_store import RowStore
+from bitcloud_net.views import AppView, SqlAnswer, WrittenRow
+
+
+class RowDesk:
+    """One per node. Rows are signed with the person's key, or the node's where only nodes write."""
+
+    def __init__(
+        self, rows: RowStore, console: Console, user: SigningKey, node: SigningKey
+    ) -> None:
+        self._rows = rows
+        self._console = console
+        self._user = user
+        self._node = node
+
+    async def select(self, statement: str) -> SqlAnswer:
+        """Answer one SELECT; blobs in hexadecimal, numbers as text.
+
+        Raises:
+            BadInput: as ``Console.select``.
+        """
+        found = await self._console.select(statement)
+        rows = tuple(
+            tuple(None if cell is None else str(plain_cell(cell)) for cell in row)
+            for row in found.rows
+        )
+        return SqlAnswer(
+            columns=found.columns, rows=rows, cut_off=found.cut_off, seconds=found.seconds
+        )
+
+    async def put(self, table: str, key: str, values: str) -> WrittenRow:
+        """Sign and write one own row. ``table``: a table's name, or ``application.table``;
+        ``key``: what comes after the owner, in hexadecimal; ``values``: a JSON object, or null to
+        delete.
+
+        Raises:
+            BadInput: ``unknown-table``, ``bad-json``, ``bad-key``, or why the row is refused.
+            Unavailable: ``slots-used-up``.
+        """
+        rule = self._rule(table)
+        signer = self._user if rule.writers & Role.USER else self._node
+        try:
+            suffix = bytes.fromhex(key)
+        except ValueError as error:
+            raise BadInput("a key is written in hexadecimal", code="bad-key") from error
+        if len(suffix) != rule.key_suffix_bytes:
+            raise BadInput(
+                f"a key of {table} has {2 * rule.key_suffix_bytes} hexadecimal digits",
+                code="bad-key",
+            )
+        body = body_from_json(rule, values)
+        row = await self._rows.write(rule.table, suffix, body, signer=signer)
+        return WrittenRow(table=rule.name, key=row.key.hex(), seq=row.seq, id=row.id.hex())
+
+    def apps(self) -> tuple[AppView, ...]:
+        """List the installed applications, by name."""
+        return tuple(sorted(map(self._view, self._rows.apps), key=lambda app: app.name))
+
+    async def install(self, definition: str) -> AppView:
+        """Install an application.
+
+        Raises:
+            BadInput: ``bad-definition``, ``too-many-apps``.
+        """
+        return self._view(await self._rows.install(definition))
+
+    async def uninstall(self, app: str) -> None:
+        """Remove an application, named by its id, the beginning of it, or its name.
+
+        Raises:
+            BadInput: ``unknown-app``; also when several fit.
+        """
+        fitting = [
+            item for item in self._rows.apps if item.name == app or item.id.hex().startswith(app)
+        ]
+        if not app or len(fitting) != 1:
+            raise BadInput("name one installed application, by its id", code="unknown-app")
+        await self._rows.uninstall(AppId(fitting[0].id))
+
+    def _rule(self, table: str) -> TableRule:
+        name, _, inner = table.partition(".")
+        apps = [app for app in self._rows.apps if app.name == name]
+        if inner and len(apps) == 1:
+            number = apps[0].number(inner)
+            return next(rule for rule in self._rows.rules if rule.table == number)
+        for rule in self._rows.rules:
+            if rule.name == table:
+                return rule
+        raise BadInput(f"there is no table {table}", code="unknown-table")
+
+    def _view(self, app: AppDefinition) -> AppView:
+        counts = self._rows.counts
+        return AppView(
+            id=app.id.hex(),
+            name=app.name,
+            tables=tuple(rule.name for rule in app.rules),
+            rows=sum(counts.get(rule.table, 0) for rule in app.rules),
+        )
