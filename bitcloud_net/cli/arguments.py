@@ -290,6 +290,42 @@ def _nodepool(verbs: Subparsers) -> None:
     sql.add_argument("statement", metavar="SELECT", help="one statement; it cannot change anything")
     sql.add_argument("--csv", action="store_true", help="answer in CSV on stdout")
 
+    row = verbs.add_parser("row", help="write an own row of the shared database by hand")
+    put = _verb(
+        row.add_subparsers(metavar="VERB", required=True, parser_class=_Parser),
+        "put",
+        "nodepool:row_put",
+        "sign and write one own row",
+        """
+        bitcloud row put user '{"nickname": "Mary"}'
+        bitcloud row put chess.moves --key 00000001 '{"number": 1, "move": "e4"}'
+        bitcloud row put chess.moves --key 00000001 null
+        """,
+    )
+    put.add_argument("table", metavar="TABLE", help="its name, or APPLICATION.TABLE")
+    put.add_argument("values", metavar="JSON", help="bytes in hexadecimal; null deletes the row")
+    put.add_argument("--key", default="", metavar="HEX", help="what comes after your own key")
+
+    app = verbs.add_parser("app", help="applications' tables in the shared database")
+    app_verbs = app.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
+    _verb(app_verbs, "list", "nodepool:app_list", "list what is installed", "bitcloud app list")
+    install = _verb(
+        app_verbs,
+        "install",
+        "nodepool:app_install",
+        "install the tables that a definition describes",
+        "bitcloud app install chess.json",
+    )
+    install.add_argument("file", type=Path, metavar="FILE", help="the definition, in JSON")
+    remove = _verb(
+        app_verbs,
+        "remove",
+        "nodepool:app_remove",
+        "remove an application and all its rows from this computer",
+        "bitcloud app remove chess",
+    )
+    remove.add_argument("app", metavar="APPLICATION", help="its id or name")
+
     simulate = _verb(
         verbs,
         "simulate",

@@ -1,4 +1,4 @@
-"""``sql`` and ``simulate``: the shared database, looked into and thought through."""
+"""``sql``, ``row``, ``app`` and ``simulate``: the shared database, by hand and in thought."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from bitcloud_net.api import BadInput, LocalFault
 from bitcloud_net.cli import text
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.program import DONE, FAILED
-from bitcloud_net.cli.session import home_of
+from bitcloud_net.cli.session import client_of, home_of
 from bitcloud_net.clock import Clock
 from bitcloud_net.nodepool.console import Cell, Console, Table, plain_cell, to_csv
 from bitcloud_net.simulator.curve import draw
 from bitcloud_net.simulator.scenario import Outcome, Scenario
 from bitcloud_net.simulator.world import simulate as run_scenario
 
+APP_CHARS = 16
+"""Enough of an application's id to tell it apart."""
 SHOWN_CHARS = 40
 """Longest cell of a table on the terminal; CSV and JSON have all of it."""
 
@@ -100,3 +102,42 @@ def _save(path: str, picture: str) -> None:
             file.write(picture)
     except OSError as error:
         raise LocalFault(f"cannot write {path}: {error.strerror}", code="cannot-write") from error
+
+
+async def row_put(arguments: Namespace, out: Output) -> None:
+    """Sign and write one own row."""
+    async with client_of(arguments) as client:
+        row = await client.put_row(arguments.table, arguments.key, arguments.values)
+    out.answer(row, [f"wrote {text.plain(row.table)} {row.key}, number {row.seq}"])
+
+
+async def app_list(arguments: Namespace, out: Output) -> None:
+    """List the installed applications."""
+    async with client_of(arguments) as client:
+        apps = await client.apps()
+    rows = [(app.id[:APP_CHARS], text.plain(app.name), f"{app.rows} rows") for app in apps]
+    lines = [
+        line
+        for app, shown in zip(apps, text.table(rows), strict=True)
+        for line in (shown, *(f"  {table}" for table in app.tables))
+    ]
+    out.answer(apps, lines or ["no applications"])
+
+
+async def app_install(arguments: Namespace, out: Output) -> None:
+    """Install the application that a file defines."""
+    try:
+        definition = arguments.file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {arguments.file}: {error}", code="unreadable-file") from error
+    async with client_of(arguments) as client:
+        app = await client.install_app(definition)
+    tables = [f"  {table}" for table in app.tables]
+    out.answer(app, [f"installed {text.plain(app.name)} {app.id[:APP_CHARS]}", *tables])
+
+
+async def app_remove(arguments: Namespace, out: Output) -> None:
+    """Remove an application with all its rows."""
+    async with client_of(arguments) as client:
+        await client.uninstall_app(arguments.app)
+    out.answer({"removed": arguments.app}, [f"removed {text.plain(arguments.app)}"])

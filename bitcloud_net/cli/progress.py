@@ -25,13 +25,13 @@ async def shown_progress(client: Client, out: Output, kind: TransferKind) -> Asy
         yield
         return
     before = {transfer.id for transfer in await client.transfers()}
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_show, client, out, kind, before)
-        try:
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_show, client, out, kind, before)
             yield
-        finally:
             nursery.cancel_scope.cancel()
-            out.progress("")
+    finally:
+        out.progress("")
 
 
 async def _show(client: Client, out: Output, kind: TransferKind, before: Collection[str]) -> None:
@@ -50,21 +50,28 @@ async def _show(client: Client, out: Output, kind: TransferKind, before: Collect
 
 def line(transfer: Transfer, width: int) -> str:
     """Return one line of at most ``width`` characters about a transfer."""
+    parts = [_bar(transfer), *_figures(transfer)]
+    waits = transfer.state in (TransferState.AT_RISK, TransferState.WAITING)
+    parts.append(text.plain(transfer.reason if waits and transfer.reason else transfer.title))
+    return "  ".join(parts)[: max(20, width - 1)]
+
+
+def _bar(transfer: Transfer) -> str:
     share = min(1.0, transfer.bytes_done / transfer.bytes_total) if transfer.bytes_total else 0.0
     filled = round(share * BAR_WIDTH)
-    parts = [
-        f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {share:4.0%}",
-        f"{text.size(transfer.bytes_done)} of {text.size(transfer.bytes_total)}",
-        f"{text.size(transfer.bytes_per_s)}/s",
-    ]
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {share:4.0%}"
+
+
+def _figures(transfer: Transfer) -> list[str]:
+    """What is known so far: at first neither the size nor the speed is."""
+    figures = []
+    if transfer.bytes_total:
+        figures.append(f"{text.size(transfer.bytes_done)} of {text.size(transfer.bytes_total)}")
+    if transfer.bytes_per_s:
+        figures.append(f"{text.size(transfer.bytes_per_s)}/s")
     if transfer.files_total > 1:
-        parts.append(
-            f"file {min(transfer.files_done + 1, transfer.files_total)} of {transfer.files_total}"
-        )
+        at = min(transfer.files_done + 1, transfer.files_total)
+        figures.append(f"file {at} of {transfer.files_total}")
     if transfer.seconds_left is not None:
-        parts.append(f"{text.duration(transfer.seconds_left)} left")
-    if transfer.state in (TransferState.AT_RISK, TransferState.WAITING) and transfer.reason:
-        parts.append(text.plain(transfer.reason))
-    else:
-        parts.append(text.plain(transfer.title))
-    return "  ".join(parts)[: max(20, width - 1)]
+        figures.append(f"{text.duration(transfer.seconds_left)} left")
+    return figures
