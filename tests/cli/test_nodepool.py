@@ -76,3 +76,24 @@ def test_simulate_says_when_rows_do_not_get_everywhere(bitcloud: Any) -> None:
     assert result.status == 1
     assert "not everywhere" in result.out
     assert bitcloud("simulate", "--nodes", "1").status == 1
+
+
+def test_row_put(bitcloud: Any, opened: Any) -> None:
+    result = bitcloud("row", "put", "chess.moves", "--key", "0001", '{"number": 1}')
+    assert (result.status, result.out) == (0, "wrote chess.moves 0001, number 1\n")
+    assert opened.client.calls[-1] == ("put_row", "chess.moves", "0001", '{"number": 1}')
+    assert bitcloud("row", "put", "user", "null", "--json").document["table"] == "user"
+    assert bitcloud("row").status == 2
+
+
+def test_apps(bitcloud: Any, opened: Any, tmp_path: Path) -> None:
+    definition = tmp_path / "chess.json"
+    definition.write_text('{"name": "chess"}')
+    assert bitcloud("app", "list").out == "no applications\n"
+    assert bitcloud("app", "install", definition).out.startswith("installed chess abababab")
+    assert opened.client.calls[-1] == ("install_app", '{"name": "chess"}')
+    assert "app_ab_moves" in bitcloud("app", "list").out
+    assert bitcloud("app", "list", "--json").document[0]["name"] == "chess"
+    assert bitcloud("app", "remove", "chess").status == 0
+    result = bitcloud("app", "install", tmp_path / "nothing.json")
+    assert (result.status, result.err.count("\n")) == (1, 1)
