@@ -27,7 +27,7 @@ LOOK_AGAIN_S: Final = 60.0
 IN_STEP_S: Final = 8.0
 """Longest wait of a first call for the first rows."""
 QUIET_S: Final = 0.5
-"""When no further node connects for so long, those that are missing are off."""
+"""When no further node connects or answers for so long, those that are missing are off."""
 STEP_S: Final = 0.02
 ASKED_FIRST: Final = 12
 """Peers that a program which just started compares its rows with before its first call."""
@@ -100,7 +100,7 @@ class Neighbours:
             if self._led_in:
                 await self._ask_around()
             await self._look()
-            await self._until_quiet()
+            await self._quiet(lambda: len(self._missing()))
         self._in_step = True
 
     async def _ask_around(self) -> None:
@@ -111,16 +111,15 @@ class Neighbours:
         asked = sorted(self._network.peers)[:ASKED_FIRST]
         for peer in asked:
             self._sync.sync_soon(peer)
-        with trio.move_on_after(IN_STEP_S / 2):
-            while self._sync.state.sessions < len(asked):  # noqa: ASYNC110 - it only counts
-                await trio.sleep(STEP_S)
+        await self._quiet(lambda: max(0, len(asked) - self._sync.state.sessions))
 
-    async def _until_quiet(self) -> None:
-        quiet_since, missing = trio.current_time(), self._missing()
-        while missing and trio.current_time() - quiet_since < QUIET_S:
+    async def _quiet(self, left: Callable[[], int]) -> None:
+        """Wait until nothing is left, or until it has not become less for a while."""
+        since, before = trio.current_time(), left()
+        while before and trio.current_time() - since < QUIET_S:
             await trio.sleep(STEP_S)
-            if (now := self._missing()) != missing:
-                quiet_since, missing = trio.current_time(), now
+            if (now := left()) != before:
+                since, before = trio.current_time(), now
 
     def _missing(self) -> frozenset[NodeId]:
         return self._known - self._network.peers - {self._network.node_id}
