@@ -17,7 +17,7 @@ from bitcloud_net.wire.yamux_stream import MAY_RECEIVE, MuxStream, Piece
 MAX_PAYLOAD_BYTES = MAX_PLAINTEXT_BYTES - HEADER_BYTES
 """65,507: header and payload fill one Noise record exactly, so the receiver cuts nothing in two."""
 
-MAX_UNSENT_ANSWERS = 1024
+MAX_UNSENT_ANSWERS = 4096
 """Answers (pongs, resets) that wait to be sent. A peer that asks for more does not read them."""
 
 

@@ -51,11 +51,14 @@ SURE_STREAMS = 4
 """Streams that a peer may open on any connection, even when all others have used up the budget."""
 
 QUESTIONS_PER_S = 500
-"""How many pings and new streams a peer may send: as many as a py-libp2p that opens a stream for
-every small request can. Bitcloud's own programs open a few streams an hour."""
+"""How many streams and pings a peer may send. Bitcloud's own programs open a few streams an hour; a
+py-libp2p that opens one for every small request gets this far. Streams beyond it are refused."""
 
-MAX_QUESTIONS_AT_ONCE = 1000
+QUESTIONS_AT_ONCE = 1000
 """And how many of them in one burst."""
+
+FLOOD_QUESTIONS = 10_000
+"""Refusing is cheap too, but not free: a peer that is so many ahead does it on purpose."""
 
 MAX_LEARNED_WINDOW_BYTES = MIB
 """New streams begin with the window that earlier ones needed, up to this."""
@@ -84,7 +87,7 @@ class YamuxSession:
         self._ping_value = 0
         self._ping_sent_at: float | None = None
         self._outbox = Outbox(self._on_frame)
-        self._questions_left = float(MAX_QUESTIONS_AT_ONCE)
+        self._questions_left = float(QUESTIONS_AT_ONCE)
         self._questions_at = 0.0
         self._changed: dict[MuxStream, None] = {}
         self._receiving: MuxStream | None = None
@@ -174,7 +177,7 @@ class YamuxSession:
 
     def _on_ping(self, header: Header, now: float, events: list[Event]) -> None:
         if header.flags & SYN:
-            self._count_question(now)
+            self._allow_question(now)
             self._outbox.answer(PING, ACK, 0, header.length)
         elif self._ping_sent_at is not None and header.length == self._ping_value:
             measured = max(0.0, now - self._ping_sent_at)
@@ -199,10 +202,7 @@ class YamuxSession:
     def _accept(self, stream_id: int, now: float, events: list[Event]) -> MuxStream | None:
         if (stream_id % 2 == 1) is self._dialled:
             raise Malformed(f"the peer opens stream {stream_id}, which is ours to open")
-        self._count_question(now)
-        crowded = self._counts[False] >= self._max_streams
-        sure = self._counts[False] < SURE_STREAMS
-        if self.leaving or crowded or not self._budget.reserve(INITIAL_WINDOW_BYTES, sure=sure):
+        if not self._admit(now):
             self._outbox.answer(WINDOW_UPDATE, RST, stream_id, 0)
             return None
         stream = self._add(stream_id, now, opened_by_us=False)
@@ -210,6 +210,13 @@ class YamuxSession:
         self._outbox.answer(WINDOW_UPDATE, ACK, stream_id, growth)
         events.append(StreamOpened(stream=stream))
         return stream
+
+    def _admit(self, now: float) -> bool:
+        """Whether there is room for one more stream of the peer; then its window is reserved."""
+        count = self._counts[False]
+        if not self._allow_question(now) or self.leaving or count >= self._max_streams:
+            return False
+        return self._budget.reserve(INITIAL_WINDOW_BYTES, sure=count < SURE_STREAMS)
 
     # --- what we do ---
 
@@ -344,12 +351,18 @@ class YamuxSession:
         if last:
             self._finish(stream, StreamEvent.WE_END)
 
-    def _count_question(self, now: float) -> None:
+    def _allow_question(self, now: float) -> bool:
+        """Count a stream or a ping of the peer; return whether it keeps to its measure.
+
+        Raises:
+            Malformed: it is far beyond (code ``flood-limit``).
+        """
         earned = (now - self._questions_at) * QUESTIONS_PER_S
-        self._questions_left = min(MAX_QUESTIONS_AT_ONCE, self._questions_left + earned) - 1
+        self._questions_left = min(QUESTIONS_AT_ONCE, self._questions_left + earned) - 1
         self._questions_at = now
-        if self._questions_left < 0:
+        if self._questions_left < -FLOOD_QUESTIONS:
             raise Malformed("more pings and streams than allowed", code="flood-limit")
+        return self._questions_left >= 0
 
     def _add(self, stream_id: int, now: float, *, opened_by_us: bool) -> MuxStream:
         stream = MuxStream(

@@ -25,7 +25,12 @@ from bitcloud_net.wire.yamux_frames import (
     Header,
 )
 from bitcloud_net.wire.yamux_outbox import MAX_PAYLOAD_BYTES, MAX_UNSENT_ANSWERS
-from bitcloud_net.wire.yamux_session import MAX_QUESTIONS_AT_ONCE, MAX_STREAMS, SURE_STREAMS
+from bitcloud_net.wire.yamux_session import (
+    FLOOD_QUESTIONS,
+    MAX_STREAMS,
+    QUESTIONS_AT_ONCE,
+    SURE_STREAMS,
+)
 from bitcloud_net.wire.yamux_stream import NEXT_STATE, StreamEvent, StreamState
 
 WINDOW = INITIAL_WINDOW_BYTES
@@ -400,24 +405,27 @@ def test_a_peer_that_reads_its_answers_may_ask_for_ever():
         assert len(sent(machine)) == 256 * 12
 
 
-def test_a_peer_that_opens_and_resets_without_end_is_cut_off():
+def test_streams_beyond_the_measure_are_refused_and_a_flood_of_them_ends_the_connection():
     machine = session()
+    answers = []
 
     def open_and_reset(index: int) -> None:
         stream_id = 2 * index + 1
         machine.receive(frame(DATA, SYN, stream_id) + frame(DATA, RST, stream_id), 1.0)
-        sent(machine)
+        answers.extend(headers(sent(machine)))
 
-    for index in range(MAX_QUESTIONS_AT_ONCE):
+    for index in range(QUESTIONS_AT_ONCE + FLOOD_QUESTIONS):
         open_and_reset(index)
+    flags = [header.flags for header in answers]
+    assert flags == [ACK] * QUESTIONS_AT_ONCE + [RST] * FLOOD_QUESTIONS
     with pytest.raises(Malformed) as caught:
-        open_and_reset(MAX_QUESTIONS_AT_ONCE)
+        open_and_reset(QUESTIONS_AT_ONCE + FLOOD_QUESTIONS)
     assert caught.value.code == "flood-limit"
 
 
 def test_an_honest_pace_of_new_streams_is_never_a_flood():
     machine = session()
-    for index in range(3 * MAX_QUESTIONS_AT_ONCE):
+    for index in range(3 * QUESTIONS_AT_ONCE):
         stream_id = 2 * index + 1
         now = 1.0 + index / 500
         machine.receive(frame(DATA, SYN, stream_id) + frame(DATA, RST, stream_id), now)
