@@ -8,15 +8,27 @@ window. What a client may ask at once is bounded; more is answered ``busy`` or w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
+from unicodedata import normalize
 
 import trio
 
-from bitcloud_net.core.errors import BadInput, BadMessage, LocalFault, Malformed, Refused
-from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.errors import (
+    BadInput,
+    BadMessage,
+    BitcloudError,
+    LocalFault,
+    Malformed,
+    Refused,
+    Unavailable,
+)
+from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.units import MIB
 from bitcloud_net.net.network import Stream
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.wire import share_session as wire
@@ -33,11 +45,19 @@ READERS: Final = 2
 """Blocks of one stream read at the same time: one from the disk while one is sent."""
 INTAKE_MESSAGES: Final = 4
 """Blocks of one upload waiting to be written, up to 1 MiB each."""
+INTAKE_BYTES: Final = 32 * MIB
+"""Everything of one stream that waits for the disk, whatever the limits above would allow: eight
+files at a time with two blocks of 1 MiB each, twice."""
+MAX_STREAMS: Final = 4
+"""Streams of one client: one is enough, another may still be dying, and two are left for tools."""
 ACKNOWLEDGE_BLOCKS: Final = 4
 """A ``Held`` goes out after so many blocks, or as soon as nothing more waits."""
 OUTBOX_MESSAGES: Final = 4
 """Answers waiting for the stream's sender, up to 1 MiB each."""
 
+
+OWN_TROUBLE: Final = "this node has trouble of its own"
+"""All that a client is told of our disk, besides the code: messages for our owner name folders."""
 
 _ANSWERED = (Refused, BadInput, LocalFault, Malformed)
 """Errors that a client is told about; anything else ends the stream or is a bug."""
@@ -106,18 +126,26 @@ class ShareServer:
         self.period = period
         self.received_bytes = 0  # of blocks taken in since the start
         self.served_bytes = 0  # of blocks handed out since the start
+        self._streams: Counter[NodeId] = Counter()
 
     async def handle(self, stream: Stream) -> None:
         """Serve one stream until the client ends it. Cancel: safe; unfinished uploads can resume.
 
         Raises:
             PeerFault: the client broke the protocol.
-            Unavailable: the connection is gone.
+            Unavailable: the connection is gone, or the client has ``too-many-streams``.
         """
-        async with open_tasks() as nursery:
-            session = _Session(self, stream, nursery)
-            await session.run()
-            nursery.cancel_scope.cancel()
+        if self._streams[stream.peer] >= MAX_STREAMS:
+            raise Unavailable("too many streams of one client", code="too-many-streams")
+        self._streams[stream.peer] += 1
+        try:
+            async with open_tasks() as nursery:
+                session = _Session(self, stream, nursery)
+                await session.run()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._streams[stream.peer] -= 1
+            self._streams += Counter()  # drops who has none
 
 
 class _Session:
@@ -134,6 +162,7 @@ class _Session:
         )
         self._uploads: dict[tuple[bytes, int], _Intake] = {}
         self._small_puts = trio.CapacityLimiter(MAX_SMALL_PUTS)
+        self._intake = _Room(INTAKE_BYTES)
         self._unread: set[int] = set()  # numbers of block questions nobody has read for yet
 
     async def run(self) -> None:
@@ -161,6 +190,7 @@ class _Session:
             case wire.PutShare():
                 place = object()
                 await self._small_puts.acquire_on_behalf_of(place)
+                await self._intake.take(len(request.payload))
                 self._nursery.start_soon(self._put_share, number, request, place)
             case wire.Begin():
                 await self._answer(number, lambda: self._begin(number, request))
@@ -188,8 +218,7 @@ class _Session:
         try:
             answer = await make()
         except _ANSWERED as error:
-            text = error.message[: wire.MAX_TEXT]
-            await self._outbox.send((number, wire.RefusedIs(error_code=error.code, text=text)))
+            await self._outbox.send((number, _refusal(error)))
             return False
         await self._outbox.send((number, answer))
         return True
@@ -237,21 +266,35 @@ class _Session:
     async def _continue_upload(self, number: int, request: wire.PutBlock | wire.Finish) -> None:
         intake = self._uploads.get((request.upload_id, request.share_no))
         if intake is not None:
-            await intake.put(number, request)
+            await self._intake.take(_length(request))
+            if not await intake.put(number, request):
+                self._intake.give(_length(request))
+        elif isinstance(request, wire.Finish):
+            error = Refused("this upload is not under way; begin it again", code="no-upload")
+            await self._outbox.send((number, _refusal(error)))
 
     async def _take_in(self, intake: _Intake) -> None:
         """Write the blocks of one upload, in order, until it is finished or fails."""
         try:
             async for number, request in intake.messages:
-                if isinstance(request, wire.Finish):
-                    await self._answer(number, lambda r=request: self._finish(r))  # type: ignore[misc]
-                    return
-                if not await self._write(number, request, intake):
-                    return
+                try:
+                    if not await self._take_one(number, request, intake):
+                        return
+                finally:
+                    self._intake.give(_length(request))
         finally:
-            intake.end()
+            self._intake.give(sum(_length(request) for request in intake.end()))
             if self._uploads.get(intake.name) is intake:
                 del self._uploads[intake.name]
+
+    async def _take_one(
+        self, number: int, request: wire.PutBlock | wire.Finish, intake: _Intake
+    ) -> bool:
+        """Carry out one message of an upload; return whether more may follow."""
+        if isinstance(request, wire.PutBlock):
+            return await self._write(number, request, intake)
+        await self._answer(number, lambda: self._finish(request))
+        return False
 
     async def _write(self, number: int, request: wire.PutBlock, intake: _Intake) -> bool:
         try:
@@ -263,8 +306,7 @@ class _Session:
                 request.segment_hash,
             )
         except _ANSWERED as error:
-            text = error.message[: wire.MAX_TEXT]
-            await self._outbox.send((number, wire.RefusedIs(error_code=error.code, text=text)))
+            await self._outbox.send((number, _refusal(error)))
             return False
         self._server.received_bytes += len(request.block)
         intake.unacknowledged += 1
@@ -285,6 +327,7 @@ class _Session:
         try:
             await self._answer(number, lambda: self._store_small(request))
         finally:
+            self._intake.give(len(request.payload))
             self._small_puts.release_on_behalf_of(place)
 
     async def _store_small(self, request: wire.PutShare) -> wire.Answer:
@@ -315,6 +358,15 @@ class _Session:
         return wire.Stored(receipt=receipt.encode())
 
 
+def _refusal(error: BitcloudError) -> wire.RefusedIs:
+    text = OWN_TROUBLE if isinstance(error, LocalFault) else error.message
+    return wire.RefusedIs(error_code=error.code, text=normalize("NFC", text)[: wire.MAX_TEXT])
+
+
+def _length(request: wire.PutBlock | wire.Finish) -> int:
+    return len(request.block if isinstance(request, wire.PutBlock) else request.manifest)
+
+
 def _cut(header: ShareHeader, blocks: memoryview) -> list[Buffer]:
     """Cut the blocks of a small share apart."""
     layout = header.layout
@@ -335,11 +387,13 @@ class _Intake:
             tuple[int, wire.PutBlock | wire.Finish]
         ](INTAKE_MESSAGES)
 
-    async def put(self, number: int, request: wire.PutBlock | wire.Finish) -> None:
+    async def put(self, number: int, request: wire.PutBlock | wire.Finish) -> bool:
+        """Queue a message; return False when the upload failed meanwhile: its client was told."""
         try:
             await self._send.send((number, request))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # the upload failed meanwhile; its client was told
+            return False
+        return True
 
     @property
     def empty(self) -> bool:
@@ -350,8 +404,34 @@ class _Intake:
         self._send.close()
         await self._ended.wait()
 
-    def end(self) -> None:
-        """The writing task is through."""
+    def end(self) -> list[wire.PutBlock | wire.Finish]:
+        """The writing task is through; return what it leaves."""
+        left = []
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                left.append(self.messages.receive_nowait()[1])
         self._send.close()
         self.messages.close()
         self._ended.set()
+        return left
+
+
+class _Room:
+    """So many bytes may wait for the disk. One larger thing alone finds room, too."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._taken_bytes = 0
+        self._given = trio.Event()
+
+    async def take(self, count: int) -> None:
+        """Wait until there is room for ``count`` bytes."""
+        while self._taken_bytes and self._taken_bytes + count > self._limit_bytes:
+            await self._given.wait()
+        self._taken_bytes += count
+
+    def give(self, count: int) -> None:
+        """Give room back."""
+        self._taken_bytes -= count
+        self._given.set()
+        self._given = trio.Event()

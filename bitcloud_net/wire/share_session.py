@@ -1,7 +1,7 @@
 """The share protocol's messages: put, get and find blocks (``/bitcloud/share/1``).
 
 One long-lived stream carries numbered requests in frames (``wire.frames``). A storage node answers
-in any order; the request number says what an answer belongs to. README.md in this folder is the
+in any order; the request number says what an answer belongs to. share.md in this folder is the
 specification. Each message knows its type number, its head (canonical CBOR) and whether a payload
 follows; ``parse_request`` and ``parse_answer`` turn a frame into a message or raise ``Malformed``.
 
@@ -33,6 +33,8 @@ MAX_SHARES_PER_NODE: Final = 4
 """Shares of one file that a node may name as its own; it should hold one, never more than a few."""
 MAX_TEXT: Final = 200
 """Characters of a refusal's text."""
+MAX_CODE: Final = 40
+"""Characters of a refusal's code, as of ours."""
 SMALL_SHARE_BYTES: Final = MIB
 """A share up to this size travels in one ``PutShare`` message."""
 MAX_SMALL_SEGMENTS: Final = 64
@@ -191,6 +193,8 @@ Request: TypeAlias = (
 )
 Answer: TypeAlias = Begun | Held | Stored | Block | Found | ManifestIs | RefusedIs
 
+_CODE_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
 BLOCK_ANSWER: Final = "block-answer"
 """Signature domain of ``Block``."""
 
@@ -337,12 +341,24 @@ def parse_answer(kind: int, head: Buffer, payload: Buffer) -> Answer:
         case ManifestIs.TYPE:
             answer = ManifestIs(manifest=payload)
         case RefusedIs.TYPE:
-            answer = RefusedIs(error_code=fields.text(MAX_TEXT), text=fields.text(MAX_TEXT))
+            answer = RefusedIs(error_code=_code(fields), text=_shown(fields.text(MAX_TEXT)))
         case _:
             raise Malformed(f"unknown answer type {kind}")
     fields.end()
     _bound_payload(answer, payload, (Stored, Block, ManifestIs))
     return answer
+
+
+def _code(fields: Fields) -> str:
+    code = fields.text(MAX_CODE)
+    if not code or not set(code) <= _CODE_LETTERS:
+        raise Malformed("a refusal's code has small letters, digits and hyphens")
+    return code
+
+
+def _shown(text: str) -> str:
+    """Return a stranger's text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _bound_payload(message: Request | Answer, payload: Buffer, carriers: tuple[type, ...]) -> None:
