@@ -65,6 +65,7 @@ async def test_any_seven_of_ten_may_be_off(
         mary, john = await grid.join("Mary"), await grid.join("John")
         await mary.client.publish([write(scratch / "file.bin", data)])
         await grid.settle()
+        assert await read(john, "Public/Mary/file.bin") == data  # the first call waits for rows
         slowest = 0.0
         for off in combinations(grid.nodes, 7):
             for node in off:
