@@ -282,7 +282,7 @@ class _Builder:
             newsstand=self._newsstand,
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
-            row_desk=RowDesk(rows, self._console(), user, self._identity.node),
+            row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
             in_step=self._neighbours.in_step,
         )
 

@@ -253,10 +253,10 @@ class RowStore:
         app = parse_definition(text)
         async with self._one_at_a_time:
             self._registry.add(app)
+            for rule in app.rules:  # before anything is awaited: sessions look at both
+                self._indexes.setdefault(rule.table, RangeIndex())
             await self.database.change_form(partial(create_tables, rules=app.rules))
             await self.database.write(lambda _: self._own.keep_app(app))
-            for rule in app.rules:
-                self._indexes.setdefault(rule.table, RangeIndex())
         tables = [rule.table for rule in app.rules]
         own = await self.database.write(lambda _: self._own.rows_of(tables))
         await self.accept_many(own, source=None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bitcloud_net.core.app_tables import AppDefinition, AppId
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.row_bodies import UserBody
 from bitcloud_net.core.row_json import body_from_json
-from bitcloud_net.core.table_rules import Role, TableRule
+from bitcloud_net.core.table_rules import Role, Table, TableRule
 from bitcloud_net.nodepool.console import Console, plain_cell
+from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.views import AppView, SqlAnswer, WrittenRow
 
@@ -16,11 +18,20 @@ class RowDesk:
     """One per node. Rows are signed with the person's key, or the node's where only nodes write."""
 
     def __init__(
-        self, rows: RowStore, console: Console, user: SigningKey, node: SigningKey
+        self,
+        rows: RowStore,
+        queries: Queries,
+        console: Console,
+        user: SigningKey,
+        nickname: str,
+        node: SigningKey,
     ) -> None:
+        """``nickname`` is the person's, for the row that theirs belong to."""
         self._rows = rows
+        self._queries = queries
         self._console = console
         self._user = user
+        self._nickname = nickname
         self._node = node
 
     async def select(self, statement: str) -> SqlAnswer:
@@ -59,6 +70,8 @@ class RowDesk:
                 code="bad-key",
             )
         body = body_from_json(rule, values)
+        if rule.writers & Role.USER and rule.table is not Table.USER:
+            await self._register()
         row = await self._rows.write(rule.table, suffix, body, signer=signer)
         return WrittenRow(table=rule.name, key=row.key.hex(), seq=row.seq, id=row.id.hex())
 
@@ -86,6 +99,11 @@ class RowDesk:
         if not app or len(fitting) != 1:
             raise BadInput("name one installed application, by its id", code="unknown-app")
         await self._rows.uninstall(AppId(fitting[0].id))
+
+    async def _register(self) -> None:
+        if await self._queries.person(self._user.public) is None:
+            body = UserBody(nickname=self._nickname)
+            await self._rows.write(Table.USER, b"", body, signer=self._user)
 
     def _rule(self, table: str) -> TableRule:
         name, _, inner = table.partition(".")

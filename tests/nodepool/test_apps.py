@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from grids import NOW, FixedClock, key_of, on_the_spot, open_member, until
 
 from bitcloud_net.core.app_tables import AppDefinition
@@ -229,3 +230,17 @@ async def test_rows_travel_between_those_who_have_it_and_private_ones_never(
         await write(one.store, app, b"0002", body(3))
         assert await until(lambda: two.store.counts[app.number("moves")] == 2) < 40
         assert not any(member.syncer.state.failed for member in members)
+
+
+async def test_sessions_go_on_while_applications_come_and_go(tmp_path: Path) -> None:
+    async with open_row_store(tmp_path, clock=FixedClock()) as store, trio.open_nursery() as tasks:
+
+        async def look_all_the_time() -> None:
+            while True:
+                await store.view(NOW)
+
+        tasks.start_soon(look_all_the_time)
+        for slots in range(1, 6):
+            app = await store.install(definition(slots=slots))
+            await store.uninstall(app.id)
+        tasks.cancel_scope.cancel()

@@ -12,6 +12,7 @@ from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.nodepool.console import Console
+from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, open_row_store
 from bitcloud_net.services.row_desk import RowDesk
 
@@ -37,7 +38,8 @@ CHESS = json.dumps(
 async def desk(tmp_path: Path) -> AsyncIterator[RowDesk]:
     clock = Clock()
     async with open_row_store(tmp_path, clock=clock) as rows:
-        yield RowDesk(rows, Console(tmp_path / DATABASE, clock.period), USER, NODE)
+        console = Console(tmp_path / DATABASE, clock.period)
+        yield RowDesk(rows, Queries(rows.database), console, USER, "Mary", NODE)
 
 
 async def test_rows_are_signed_with_the_key_that_may_write_them(desk: RowDesk) -> None:
@@ -54,7 +56,6 @@ async def test_rows_are_signed_with_the_key_that_may_write_them(desk: RowDesk) -
 
 
 async def test_applications(desk: RowDesk) -> None:
-    await desk.put("user", "", '{"nickname": "Mary"}')
     app = await desk.install(CHESS)
     first = await desk.put("chess.moves", "0001", '{"move": "e4", "proof": "ff"}')
     again = await desk.put(app.tables[0], "0001", '{"move": "d4", "proof": null}')
@@ -86,8 +87,7 @@ async def test_applications(desk: RowDesk) -> None:
         ("user", "", "{}", "bad-body"),
         ("user", "", '{"nickname": 5}', "bad-body"),
         ("folder", "ab" * 16, '{"parent": "x", "open_key": "", "sealed": ""}', "bad-json"),
-        ("folder", "ab" * 16, '{"parent": "", "open_key": "", "sealed": ""}', "missing-parent"),
-        ("chess.moves", "0001", '{"move": "e4", "proof": null}', "missing-parent"),
+        ("file", "ab" * 16, f'{{"folder": "{"cd" * 16}", "sealed": ""}}', "missing-parent"),
         ("chess.moves", "0001", '{"move": "e4", "proof": 5}', "bad-body"),
     ],
 )
