@@ -1,8 +1,10 @@
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bitcloud_net.api import Client
 from bitcloud_net.core.errors import BadInput, CorruptBlock, Malformed, Unavailable
 from bitcloud_net.protocols.control_calls import (
     CALLS,
@@ -12,6 +14,7 @@ from bitcloud_net.protocols.control_calls import (
     parse_arguments,
     plain,
 )
+from bitcloud_net.protocols.control_client import ControlClient
 from bitcloud_net.testing.fake_client import FakeClient, grid_of, transfer
 from bitcloud_net.views import Health, Status, TestGrid, Transfer
 
@@ -71,3 +74,16 @@ def test_a_peers_fault_arrives_as_unavailable() -> None:
 
 def test_an_unreadable_error_is_still_an_error() -> None:
     assert isinstance(error_from(["?"]), Unavailable)
+
+
+def test_the_table_has_every_call_of_the_client_with_its_arguments() -> None:
+    offered = {
+        name: method
+        for name, method in vars(Client).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    }
+    assert CALLS.keys() == offered.keys()
+    for name, method in offered.items():
+        for cls in (method, getattr(ControlClient, name), getattr(FakeClient, name)):
+            asked = [item for item in inspect.signature(cls).parameters if item != "self"]
+            assert list(CALLS[name].arguments) == asked, name
