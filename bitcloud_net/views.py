@@ -225,7 +225,7 @@ class SyncHealth:
     """How well the shared database is in step, as far as this node can tell."""
 
     partners: int = 0  # that were asked last, 16 at most
-    in_step: int = 0  # of them held the same rows as we did
+    in_step: int = 0  # of them hold the same rows as we do since their session
     oldest_s: int | None = None  # age of the oldest row that the last session brought
     last_s: int | None = None  # when a session last ended well, seconds since 1970
     waiting: int = 0  # rows whose folder has not come yet

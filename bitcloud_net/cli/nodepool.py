@@ -67,7 +67,7 @@ def _objects(found: Table) -> list[dict[str, Cell]]:
 def _table(found: Table) -> list[str]:
     rows = [tuple(map(_shown, row)) for row in found.rows]
     lines = text.table([tuple(map(text.plain, found.columns)), *rows])
-    return [*lines, f"{len(rows)} rows, {found.seconds * 1000:.0f} ms"]
+    return [*lines, f"{_rows(len(rows))}, {found.seconds * 1000:.0f} ms"]
 
 
 def _shown(cell: Cell) -> str:
@@ -96,6 +96,10 @@ def _story(outcome: Outcome) -> list[str]:
     ]
 
 
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
 def _save(path: str, picture: str) -> None:
     try:
         with open(path, "w", encoding="utf-8") as file:
@@ -115,7 +119,7 @@ async def app_list(arguments: Namespace, out: Output) -> None:
     """List the installed applications."""
     async with client_of(arguments) as client:
         apps = await client.apps()
-    rows = [(app.id[:APP_CHARS], text.plain(app.name), f"{app.rows} rows") for app in apps]
+    rows = [(app.id[:APP_CHARS], text.plain(app.name), _rows(app.rows)) for app in apps]
     lines = [
         line
         for app, shown in zip(apps, text.table(rows), strict=True)

@@ -71,11 +71,6 @@ class SyncReport:
     rounds: int = 0  # reconciliation messages there and back
     complete: bool = True  # False: there is more than one session may move
 
-    @property
-    def in_step(self) -> bool:
-        """Whether both sides held the same before the session."""
-        return not self.differing
-
 
 async def reconcile(
     stream: Stream, rows: SyncedRows, now_s: Callable[[], int], allowance: Allowance

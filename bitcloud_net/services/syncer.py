@@ -10,7 +10,7 @@ step.
 from __future__ import annotations
 
 import statistics
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from math import ceil, log
 from random import Random
@@ -228,10 +228,10 @@ class Syncer:
             report = await self._session(peer)
         except PeerFault:
             self._network.ban(peer, seconds=FAULT_BAN_S)
-            self._ledger.failed += 1
+            self._ledger.note_failure(peer)
             return False
         except (Refused, Unavailable):
-            self._ledger.failed += 1
+            self._ledger.note_failure(peer)
             nursery.start_soon(self._try_again, peer)
             return False
         self._tries.pop(peer, None)
@@ -296,7 +296,8 @@ class _Ledger:
         self._sent = 0
         self._last_s: int | None = None
         self._oldest_s: int | None = None
-        self._partners: OrderedDict[NodeId, sync.SyncReport] = OrderedDict()
+        self._ahead_s: deque[int] = deque(maxlen=DEFAULT_PARTNERS)
+        self._partners: OrderedDict[NodeId, bool] = OrderedDict()
 
     def note(self, peer: NodeId, report: sync.SyncReport, now_s: int) -> None:
         """Take over the report of a session that ended well."""
@@ -305,8 +306,17 @@ class _Ledger:
         self._sent += report.sent
         self._last_s = now_s
         self._oldest_s = None if report.oldest is None else now_s - report.oldest * PERIOD_S
+        self._ahead_s.append(report.clock_ahead_s)
+        self._note_partner(peer, in_step=report.complete)
+
+    def note_failure(self, peer: NodeId) -> None:
+        """Note a session that did not end well."""
+        self.failed += 1
+        self._note_partner(peer, in_step=False)
+
+    def _note_partner(self, peer: NodeId, *, in_step: bool) -> None:
         self._partners.pop(peer, None)
-        self._partners[peer] = report
+        self._partners[peer] = in_step
         if len(self._partners) > DEFAULT_PARTNERS:
             self._partners.popitem(last=False)
 
@@ -316,16 +326,14 @@ class _Ledger:
 
     def state(self, period: int, waiting: int, push: RowPush) -> SyncHealth:
         """Return the present state."""
-        reports = self._partners.values()
-        ahead = [report.clock_ahead_s for report in reports]
         return SyncHealth(
-            partners=len(reports),
-            in_step=sum(report.in_step for report in reports),
+            partners=len(self._partners),
+            in_step=sum(self._partners.values()),
             oldest_s=self._oldest_s,
             last_s=self._last_s,
             waiting=waiting,
             period_bytes=sum(size for key, size in self.spent.items() if key[1] == period),
-            clock_behind_s=int(statistics.median(ahead)) if ahead else 0,
+            clock_behind_s=int(statistics.median(self._ahead_s)) if self._ahead_s else 0,
             sessions=self.sessions,
             failed=self.failed,
             received=self._received,
