@@ -10,7 +10,7 @@ step.
 from __future__ import annotations
 
 import statistics
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from math import ceil, log
 from random import Random
@@ -296,7 +296,7 @@ class _Ledger:
         self._sent = 0
         self._last_s: int | None = None
         self._oldest_s: int | None = None
-        self._ahead_s: deque[int] = deque(maxlen=DEFAULT_PARTNERS)
+        self._ahead_s: dict[NodeId, int] = {}
         self._partners: OrderedDict[NodeId, bool] = OrderedDict()
 
     def note(self, peer: NodeId, report: sync.SyncReport, now_s: int) -> None:
@@ -306,7 +306,7 @@ class _Ledger:
         self._sent += report.sent
         self._last_s = now_s
         self._oldest_s = None if report.oldest is None else now_s - report.oldest * PERIOD_S
-        self._ahead_s.append(report.clock_ahead_s)
+        self._ahead_s[peer] = report.clock_ahead_s
         self._note_partner(peer, in_step=report.complete)
 
     def note_failure(self, peer: NodeId) -> None:
@@ -318,7 +318,8 @@ class _Ledger:
         self._partners.pop(peer, None)
         self._partners[peer] = in_step
         if len(self._partners) > DEFAULT_PARTNERS:
-            self._partners.popitem(last=False)
+            oldest, _ = self._partners.popitem(last=False)
+            self._ahead_s.pop(oldest, None)
 
     def forget_before(self, period: int) -> None:
         """Forget what was spent in earlier periods."""
@@ -333,7 +334,7 @@ class _Ledger:
             last_s=self._last_s,
             waiting=waiting,
             period_bytes=sum(size for key, size in self.spent.items() if key[1] == period),
-            clock_behind_s=int(statistics.median(self._ahead_s)) if self._ahead_s else 0,
+            clock_behind_s=int(statistics.median(self._ahead_s.values() or (0,))),
             sessions=self.sessions,
             failed=self.failed,
             received=self._received,
