@@ -217,6 +217,10 @@ class PersonTree:
             return entry
         return None
 
+    def bytes_below(self, folder: FolderEntry) -> int:
+        """Return the plain bytes of all files below a folder."""
+        return sum(entry.size for _, entry in self.below(folder))
+
     def below(self, folder: FolderEntry) -> Iterator[tuple[tuple[str, ...], FileEntry]]:
         """Walk all files below a folder, with the names on the way from it."""
         waiting: list[tuple[tuple[str, ...], bytes]] = [((), folder.id)]

@@ -376,7 +376,7 @@ def _entries_of(found: FoundFolder, me: PublicKey) -> tuple[Entry, ...]:
             mine=mine,
             content=_content_of(found.tree.files_in(folder.id)),
             items=len(found.tree.files_in(folder.id)) + len(found.tree.folders_in(folder.id)),
-            size_bytes=sum(file.size for file in found.tree.files_in(folder.id)),
+            size_bytes=found.tree.bytes_below(folder),
         )
         for folder in found.tree.folders_in(found.folder.id)
     ]

@@ -345,7 +345,10 @@ class _Run:
             for number in at_risk:
                 await self._try_again(number)
         if self._handle.snapshot.state is TransferState.AT_RISK:
-            self._handle.update(state=TransferState.RUNNING, reason=None, reason_code=None)
+            receipts = self._handle.snapshot.receipts_needed
+            self._handle.update(
+                state=TransferState.RUNNING, receipts=receipts, reason=None, reason_code=None
+            )
 
     async def _try_again(self, number: int) -> None:
         item = self._published[number]
