@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 import trio
@@ -32,7 +32,8 @@ class Newsstand:
         reader = _Reader()
         self._readers.append(reader)
         try:
-            yield reader.read()
+            async with aclosing(reader.read()) as news:
+                yield news
         finally:
             self._readers.remove(reader)
 
@@ -50,7 +51,7 @@ class _Reader:
             self._waiting.popitem(last=False)
         self._has_news.set()
 
-    async def read(self) -> AsyncIterator[News]:
+    async def read(self) -> AsyncGenerator[News, None]:
         while True:
             await self._has_news.wait()
             self._has_news = trio.Event()

@@ -59,7 +59,7 @@ class Handle:
         self.result: object = None
         self.error: BitcloudError | None = None
         self._on_change = on_change
-        self._scope: trio.CancelScope | None = None
+        self._scope = trio.CancelScope()
         self._stopped_as: TransferState | None = None
         self._told_at = -NEWS_S
         self._speed = _Speed()
@@ -81,17 +81,22 @@ class Handle:
             self._on_change(new)
 
     def stop(self, state: TransferState) -> None:
-        """Cancel the work and remember why."""
-        if self._scope is not None and not self.ended.is_set():
+        """Cancel the work, also before it begins, and remember why."""
+        if not self.ended.is_set():
             self._stopped_as = state
             self._scope.cancel()
 
+    def renew(self) -> None:
+        """Get ready to ``run`` once more after the end."""
+        self.ended = trio.Event()
+        self._scope = trio.CancelScope()
+        self._stopped_as, self.error = None, None
+
     async def run(self, work: Work[object]) -> None:
         """Do the work to its end, whatever that is. Never raises a ``BitcloudError``."""
-        self._stopped_as, self.error = None, None
         self._speed = _Speed()
         try:
-            with trio.CancelScope() as self._scope:
+            with self._scope:
                 self.update(state=TransferState.RUNNING, reason=None, reason_code=None)
                 self.result = await work(self)
                 self._end(TransferState.DONE, bytes_done=self.snapshot.bytes_total)
@@ -267,16 +272,16 @@ class Transfers:
         if handle.snapshot.state is TransferState.DONE:
             raise BadInput("this transfer is done", code="transfer-done")
         if handle.ended.is_set():
-            handle.ended = trio.Event()
+            handle.renew()
             self._run(handle)
 
     def cancel(self, id: str) -> None:
-        """End a transfer for good."""
+        """End a transfer for good; one that is done stays done."""
         handle = self._handle(id)
-        if handle.ended.is_set():
-            handle.update(state=TransferState.CANCELLED)
-        else:
+        if not handle.ended.is_set():
             handle.stop(TransferState.CANCELLED)
+        elif handle.snapshot.state is not TransferState.DONE:
+            handle.update(state=TransferState.CANCELLED)
 
     @property
     def running(self) -> int:
