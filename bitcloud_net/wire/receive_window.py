@@ -21,8 +21,9 @@ MAX_WINDOW_BYTES = 16 * MIB
 MIN_ROUND_TRIP_S = 0.01
 """Counted for any link: what it takes until a busy process has read and answered."""
 
-HEADROOM = 4
-"""Times the product: a window that holds the sender back doubles at least, every round trip."""
+HEADROOM = 8
+"""Times the product. What is measured lags a round trip behind, so a window that holds the sender
+back grows about threefold with each: 16 MiB after four. The budget, not this, bounds the memory."""
 
 UPDATE_AFTER_BYTES = 512 * KIB
 """Read before the peer hears of it, or half of a smaller window. Half of a large one would be too

@@ -275,7 +275,7 @@ def test_a_paused_stream_does_not_hold_up_the_others():
         pair.settle()
 
 
-def test_a_fast_reader_gets_a_window_of_four_times_rate_times_round_trip():
+def test_a_fast_reader_gets_a_window_that_holds_what_is_on_its_way():
     pair = Pair()
     pair.sides[1].round_trip_s = 0.2
     ours, theirs = pair.open()
