@@ -22,7 +22,7 @@ import trio
 
 from bitcloud_net.core.caps import SECRET_BYTES, ReadCap
 from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.errors import BitcloudError, Unavailable
+from bitcloud_net.core.errors import BitcloudError
 from bitcloud_net.core.health import classify
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.placement import receipts_needed
@@ -43,6 +43,7 @@ from bitcloud_net.transfer.upload import (
     Uploaded,
     UploadPlan,
     make_inline,
+    too_few_takers,
     upload,
 )
 from bitcloud_net.views import Health, HealthState, Published, TransferState
@@ -295,7 +296,8 @@ class _Run:
             stored = await self._publisher.store(file, path, source, progress)
         health = stored.health
         if health.state is HealthState.UNREADABLE:
-            raise _too_few(file, health)
+            failures = stored.uploaded.failures.values()
+            raise too_few_takers(health.alive, health.needed, failures)
         cap = ReadCap(stored.uploaded.cid, stored.plan.secret)
         entry = FileEntry(
             name=file.parts[-1],
@@ -374,13 +376,3 @@ class _Run:
 
 def _is_safe(health: Health) -> bool:
     return not health.total or health.alive >= receipts_needed(health.needed, health.total)
-
-
-def _too_few(file: PlannedFile, health: Health) -> Unavailable:
-    return Unavailable(
-        f"only {health.alive} nodes took a share of {file.parts[-1]}, at least {health.needed} are "
-        "needed; try again when more nodes are on",
-        code="too-few-nodes",
-        have=health.alive,
-        need=health.needed,
-    )

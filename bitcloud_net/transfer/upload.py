@@ -16,7 +16,8 @@ Nothing here writes rows or decides what is enough; the caller looks at the rece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -343,12 +344,8 @@ class _LargeUpload:
         stored_before = self._plan.params.n - len(self._lanes)
         left = stored_before + sum(lane.open for lane in self._lanes)
         if left < self._plan.params.k:
-            raise Unavailable(
-                f"only {left} storage nodes take part, at least {self._plan.params.k} are needed; "
-                "check the connection and try again",
-                code="too-few-nodes",
-                have=left,
-                need=self._plan.params.k,
+            raise too_few_takers(
+                left, self._plan.params.k, [lane.failure for lane in self._lanes if lane.failure]
             )
 
     async def _finish(self, content_hash: bytes) -> Uploaded:
@@ -370,6 +367,19 @@ class _LargeUpload:
             receipts={lane.share_no: lane.receipt for lane in self._lanes if lane.receipt},
             failures={lane.share_no: lane.failure for lane in self._lanes if lane.failure},
         )
+
+
+def too_few_takers(have: int, need: int, failures: Iterable[BitcloudError]) -> Unavailable:
+    """Return what tells a person why a file cannot be stored: most often what most nodes said."""
+    reasons = Counter(failure.message.rstrip(".") for failure in failures)
+    most = reasons.most_common(1)
+    why = f"the others: {most[0][0]}" if most else "check the connection and try again"
+    return Unavailable(
+        f"only {have} storage nodes can take a share, at least {need} are needed; {why}",
+        code="too-few-nodes",
+        have=have,
+        need=need,
+    )
 
 
 def _file_changed() -> BadInput:
