@@ -29,6 +29,10 @@ SILENCE_S: Final = 10.0
 IDLE_S: Final = 30.0
 """How long the answering side waits for the next question before it ends the stream."""
 
+FRAME_S: Final = 30.0
+"""How long one message may take to arrive once it has begun: the largest at 10 kB/s. Whoever sends
+slower holds a place that others need."""
+
 _A = TypeVar("_A")
 
 
@@ -179,7 +183,8 @@ class _Asking:
         while ids:
             asked = tuple(ids[: wire.MAX_WANT])
             reply = await self._caller.ask(wire.Want(set=of, ids=asked), wire.RowsAre)
-            if not 0 < reply.considered <= len(asked):
+            least = 1 if reply.raws else len(asked)  # it stops early only when it is full
+            if not least <= reply.considered <= len(asked):
                 raise BadMessage("an answer to nothing", peer=self._peer)
             self._allowance.spend(sum(map(len, reply.raws)))
             outcomes = await self._rows.take(of, reply.raws, source=self._peer)
@@ -310,8 +315,12 @@ class _Frames:
 
     async def next(self, patience_s: float) -> Frame | None:
         """Return the next frame; None at the end of the stream."""
+        late = trio.current_time() + FRAME_S
         while not self._ready:
-            data = await self._receive(patience_s)
+            deadline = trio.current_time() + patience_s
+            if self._parser.inside_frame:
+                deadline = min(deadline, late)
+            data = await self._receive(deadline)
             if not data:
                 return None
             try:
@@ -320,8 +329,8 @@ class _Frames:
                 raise BadMessage(error.message, peer=self._stream.peer) from error
         return self._ready.popleft()
 
-    async def _receive(self, patience_s: float) -> bytes:
-        with trio.move_on_after(patience_s):
+    async def _receive(self, deadline: float) -> bytes:
+        with trio.move_on_at(deadline):
             return await self._stream.receive()
         raise Unavailable("the other side was silent for too long", code="peer-silent")
 

@@ -43,6 +43,8 @@ RETRIES: Final = 3
 """A new peer that cannot take a session yet is asked again so often, so far apart."""
 MAX_SERVED: Final = 64
 """Streams answered at a time, pushes included; more are closed and come again."""
+MAX_SERVED_PER_PEER: Final = 4
+"""The same for one peer: a session and a push each way is all it needs."""
 BUDGET_BYTES: Final = 256 * MIB
 """Rows that one peer may cost in one period, both ways: a first sync of half a million rows."""
 COURTESY_BYTES: Final = 4 * MIB
@@ -104,7 +106,7 @@ class Syncer:
         self._beacon = beacon
         self._push = RowPush(network, random, self._want)
         self._ledger = _Ledger()
-        self._served = 0
+        self._served: Counter[NodeId] = Counter()
         self._due: OrderedDict[NodeId, None] = OrderedDict()
         self._tries: Counter[NodeId] = Counter()
         self._wake = trio.Event()
@@ -141,10 +143,10 @@ class Syncer:
     # Answering
 
     async def _serve(self, stream: Stream) -> None:
-        if self._served >= MAX_SERVED:
-            return
-        self._served += 1
         peer = stream.peer
+        if self._served.total() >= MAX_SERVED or self._served[peer] >= MAX_SERVED_PER_PEER:
+            return
+        self._served[peer] += 1
         try:
             await sync.answer(
                 stream,
@@ -154,7 +156,8 @@ class Syncer:
                 lambda raws, hops: self._push.add(raws, hops=hops, source=peer),
             )
         finally:
-            self._served -= 1
+            self._served[peer] -= 1
+            self._served += Counter()  # drops who is at zero
 
     def _allowance(self, peer: NodeId) -> sync.Allowance:
         limit = BUDGET_BYTES
