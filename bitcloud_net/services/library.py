@@ -21,7 +21,7 @@ from blake3 import blake3
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import PublicKey, SigningKey
-from bitcloud_net.core.names import entry_name, join_path, split_path
+from bitcloud_net.core.names import entry_name, file_name_for, join_path, split_path
 from bitcloud_net.core.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import Table
@@ -45,6 +45,12 @@ PUBLIC: Final = "Public"
 """The publisher that is always there: the public grid."""
 SHOWN_FINGERPRINT: Final = 6
 """Characters of a fingerprint beside a nickname that two people share: 30 bits."""
+WHOLE_FINGERPRINT: Final = 16
+"""And where these agree as well, which somebody can arrange in an hour: 80 bits."""
+TOLD_APART: Final = " ~"
+"""Between the two. Who has it in a nickname is always told apart, so nobody looks like another."""
+MAX_NICKNAME_BYTES: Final = 200
+"""Of 64 characters, so that a fingerprint still fits into a name of 255 bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,12 +276,19 @@ class Library:
     async def _names(self) -> dict[str, Person]:
         """Return everybody by the name shown: the nickname, told apart where two have the same."""
         people = await self._people_rows()
-        count = Counter(person.nickname.casefold() for person in people)
-        names = {}
+        count = Counter(_plain_name(person).casefold() for person in people)
+        names: dict[str, list[Person]] = {}
         for person in people:
-            shared = count[person.nickname.casefold()] > 1 and person.owner != self._user.public
-            names[_told_apart(person) if shared else person.nickname] = person
-        return names
+            name = _plain_name(person)
+            shared = count[name.casefold()] > 1 or TOLD_APART in name
+            if shared and person.owner != self._user.public:
+                name = _told_apart(person, SHOWN_FINGERPRINT)
+            names.setdefault(name, []).append(person)
+        return {
+            name if len(same) == 1 else _told_apart(person, WHOLE_FINGERPRINT): person
+            for name, same in names.items()
+            for person in same
+        }
 
     async def _people_rows(self) -> list[Person]:
         """Return everybody, and the person even before the first publishing."""
@@ -361,9 +374,14 @@ def _apply(tree: PersonTree, row: SignedRow) -> None:
             tree.drop_file(row.key_suffix)
 
 
-def _told_apart(person: Person) -> str:
-    short = fingerprint(person.owner).replace(" ", "")[:SHOWN_FINGERPRINT]
-    return f"{person.nickname} ~{short}"
+def _plain_name(person: Person) -> str:
+    """Return a stranger's nickname as a name that a path can have."""
+    return file_name_for(person.nickname.encode()[:MAX_NICKNAME_BYTES].decode(errors="ignore"))
+
+
+def _told_apart(person: Person, characters: int) -> str:
+    short = fingerprint(person.owner).replace(" ", "")[:characters]
+    return f"{_plain_name(person)}{TOLD_APART}{short}"
 
 
 def _entries_of(found: FoundFolder, me: PublicKey) -> tuple[Entry, ...]:
