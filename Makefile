@@ -19,7 +19,7 @@ run: setup ## open the desktop on a local test grid; without a display, tell the
 	fi
 
 test: setup lint ## lint, then run every test
-	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest
+	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -rs
 
 lint: setup ## ruff, mypy --strict, import-linter
 	.venv/bin/ruff check .
