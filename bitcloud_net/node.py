@@ -41,6 +41,7 @@ from bitcloud_net.services.gateway import Gateway
 from bitcloud_net.services.gateway_source import GatewaySource
 from bitcloud_net.services.grid import Grid
 from bitcloud_net.services.home import Identity, open_home
+from bitcloud_net.services.judge import Judge
 from bitcloud_net.services.library import Library
 from bitcloud_net.services.neighbours import Neighbours
 from bitcloud_net.services.newsstand import Newsstand
@@ -50,7 +51,7 @@ from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.row_desk import RowDesk
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
-from bitcloud_net.services.syncer import Syncer
+from bitcloud_net.services.syncer import Syncer, clock_beacon
 from bitcloud_net.services.traffic import Traffic
 from bitcloud_net.services.transfers import Transfers
 from bitcloud_net.settings import Settings, save_settings
@@ -204,6 +205,7 @@ class _Builder:
         parts = self._make_parts()
         for run in (
             self._syncer.run,
+            self._judge().run,
             self._greeter().run,
             parts.traffic.run,
             parts.transfers.run,
@@ -327,6 +329,15 @@ class _Builder:
             )
 
         return Greeter(self._network, describe, lambda peer, greeting: None)
+
+    def _judge(self) -> Judge:
+        return Judge(
+            self._queries,
+            self._rows,
+            self._network,
+            period=self._clock.period,
+            beacon=clock_beacon,
+        )
 
     def _punish(self, fault: PeerFault) -> None:
         """Refuse a node that sent wrong data, for a while. The handshake proves to us who it was;

@@ -6,6 +6,7 @@ So no verdict has to be believed, and nobody can be kept from seeing one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
@@ -24,10 +25,17 @@ from bitcloud_net.nodepool.queries import Node
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
+log = logging.getLogger(__name__)
+
 GATHER_S: Final = 2.0
 """How long new statements are gathered before they are judged."""
 REVIEW_S: Final = 60.0
 """Time between two reviews without news: bans found by proof are enforced, ended ones forgotten."""
+
+
+def log_ban(ban: Ban) -> None:
+    """Write a ban into the log."""
+    log.warning("node %s is banned up to period %d: %s", ban.target.hex(), ban.until, ban.reason)
 
 
 class Bench(Protocol):
@@ -68,7 +76,7 @@ class Judge:
         *,
         period: Callable[[], int],
         beacon: Callable[[int], bytes],
-        on_ban: Callable[[Ban], None] = lambda _: None,
+        on_ban: Callable[[Ban], None] = log_ban,
     ) -> None:
         """``on_ban`` hears of every new ban, our own included: it is shown with its reason."""
         self._queries = queries
