@@ -88,8 +88,10 @@ def describe() -> dict[str, tuple[Any, str, str]]:
 
 
 def _toml(value: str | int | tuple[str, ...]) -> str:
-    # JSON's strings, numbers and lists of strings are TOML's as well.
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    # JSON's strings, numbers and lists of strings are TOML's as well, but for two things: TOML
+    # knows no surrogate pairs (so letters stand as they are), and wants DEL escaped.
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _from_plain(plain: dict[str, Any]) -> Settings:

@@ -23,6 +23,7 @@ from bitcloud_net.core.errors import BadInput, LocalFault
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.names import entry_name
 from bitcloud_net.core.recovery import Role, role_key, role_secret, seed_from_words, words_from_seed
+from bitcloud_net.core.row_bodies import MAX_NAME_CHARS
 from bitcloud_net.settings import PUBLIC_NETWORK, Settings, load_settings, save_settings
 from bitcloud_net.storage.vault import create_vault, lock_kind, open_vault
 from bitcloud_net.storage.vault_format import LockKind
@@ -68,7 +69,9 @@ async def create_home(
     if exists(home):
         message = f"{home} has an identity already; use another --home, or go on with this one"
         raise BadInput(message, code="home-exists")
-    entry_name(name)
+    if len(entry_name(name)) > MAX_NAME_CHARS:
+        message = f"a name has at most {MAX_NAME_CHARS} letters; choose a shorter one"
+        raise BadInput(message, code="bad-name")
     seed = seed_from_words(words) if words else secrets.token_bytes(SEED_BYTES)
     make_private(home)
     save_settings(home, Settings(name=name, network=network or PUBLIC_NETWORK))
