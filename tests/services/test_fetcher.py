@@ -1,0 +1,124 @@
+"""Fetching: names made safe, numbers behind what is taken, nothing half there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bitcloud_net.core.caps import ReadCap
+from bitcloud_net.core.errors import BadInput, Unavailable
+from tests.planet.acts import make_folder, read_folder, write
+from tests.planet.conftest import Open
+
+
+async def test_where_a_file_goes(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
+    data = rng.randbytes(10_000)
+    async with world(nodes=1) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([write(scratch / "a.bin", data)])
+        target, where = "Public/Mary/a.bin", scratch / "to"
+        where.mkdir()
+        for expected in ("a.bin", "a (1).bin", "a (2).bin"):
+            assert await mary.client.fetch(target, where) == where / expected
+        assert await mary.client.fetch(target, where / "new name") == where / "new name"
+        taken = await mary.client.fetch(target, where / "new name")
+        assert taken == where / "new name (1)"
+        cap = await mary.client.share(target)
+        by_cap = await mary.client.fetch(cap, where)
+        assert by_cap.parent == where
+        assert len(read_folder(where)) == 6
+        assert set(read_folder(where).values()) == {data}
+        with pytest.raises(BadInput):
+            await mary.client.fetch(target, where / "no such folder" / "a.bin")
+
+
+async def test_folders(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
+    content = make_folder(scratch / "Things", rng)
+    async with world(nodes=3) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([scratch / "Things"])
+        where = scratch / "to"
+        where.mkdir()
+        first = await mary.client.fetch("Public/Mary/Things", where)
+        assert first == where / "Things"
+        assert read_folder(first) == content
+        inner = await mary.client.fetch("Public/Mary/Things/pictures/more", where)
+        assert read_folder(inner) == {"dusk.jpg": content["pictures/more/dusk.jpg"]}
+        whole = await mary.client.fetch("Public/Mary", where)
+        assert read_folder(whole) == {f"Things/{name}": data for name, data in content.items()}
+
+
+async def test_a_folder_that_is_there_already(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    """What a person has is never overwritten."""
+    async with world(nodes=1) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([write(scratch / "Things/a.txt", b"published").parent])
+        mine = write(scratch / "to/Things/a.txt", b"mine")
+        await mary.client.fetch("Public/Mary/Things", scratch / "to")
+        assert mine.read_bytes() == b"mine"
+        assert sorted(read_folder(scratch / "to").values()) == [b"mine", b"published"]
+
+
+async def test_what_cannot_be_fetched(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    async with world(nodes=10) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([write(scratch / "a.bin", rng.randbytes(10_000))])
+        where = scratch / "to"
+        where.mkdir()
+        cap = await mary.client.share("Public/Mary/a.bin")
+        unknown = "bitcloud:1:fr:" + cap.split(":")[3][:20]
+        for target, codes in (
+            ("Public/Mary/b.bin", {"no-such-path"}),
+            ("Public/Nobody", {"no-such-path"}),
+            (cap[:-1] + ("a" if cap[-1] != "a" else "b"), {"cap-damaged"}),
+            (unknown, {"cap-damaged", "cap-unknown"}),
+            ("bitcloud:9:zz:aaaa:aaaa", {"cap-damaged", "cap-unknown"}),
+        ):
+            with pytest.raises(BadInput) as caught:
+                await mary.client.fetch(target, where)
+            assert caught.value.code in codes, target
+        await grid.switch_off(8)
+        with pytest.raises(Unavailable) as caught_too:
+            await mary.client.fetch("Public/Mary/a.bin", where)
+        assert caught_too.value.code == "too-few-shares"
+        assert list(where.iterdir()) == [], "nothing half done is left"
+
+
+async def test_a_cap_that_nobody_knows(clock: MockClock, world: Open, rng: Random) -> None:
+    async with world(nodes=3) as grid:
+        mary = await grid.join("Mary")
+        await grid.settle()
+        started = trio.current_time()
+        with pytest.raises(Unavailable) as caught:
+            await mary.client.fetch(ReadCap(rng.randbytes(32), rng.randbytes(32)).text, Path("/"))
+        assert caught.value.code == "file-unknown"
+        assert trio.current_time() - started < 15
+
+
+async def test_a_cap_without_a_row(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    """A link works where the rows did not come: the nodes themselves are asked."""
+    data = rng.randbytes(300_000)
+    async with world(nodes=10) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([write(scratch / "a.bin", data)])
+        cap = await mary.client.share("Public/Mary/a.bin")
+        john = await grid.join("John")
+        await grid.settle()
+
+        async def nothing(cid: bytes) -> tuple[()]:
+            return ()
+
+        john.client._parts.library.placements = nothing  # type: ignore[method-assign]
+        await grid.switch_off(7)
+        there = await john.client.fetch(cap, scratch / "back.bin")
+        assert there.read_bytes() == data
