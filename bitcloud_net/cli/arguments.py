@@ -20,11 +20,11 @@ A command talks to the node that already runs for its home, and where none runs 
 as long as it needs. The home is --home, else BITCLOUD_HOME, else the usual place for data.
 """
 _EXAMPLES: Final = """\
-bitcloud demo                                 see it work, on this computer alone
-bitcloud init --name Mary                     make your identity
-bitcloud testgrid --nodes 10                  run ten storage nodes here
-bitcloud publish ~/Videos/Dawn.webm           publish a file
-bitcloud fetch Public/Mary/Dawn.webm -o .     get it back
+bitcloud demo                                 # see it work, on this computer alone
+bitcloud init --name Mary                     # make your identity
+bitcloud testgrid --nodes 10                  # run ten storage nodes here
+bitcloud publish ~/Videos/Dawn.webm           # publish a file
+bitcloud fetch Public/Mary/Dawn.webm -o .     # get it back
 """
 
 
