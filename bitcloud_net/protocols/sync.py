@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import trio
 
@@ -32,6 +32,15 @@ IDLE_S: Final = 30.0
 FRAME_S: Final = 30.0
 """How long one message may take to arrive once it has begun: the largest at 10 kB/s. Whoever sends
 slower holds a place that others need."""
+
+MAX_NEWS_ROWS: Final = 256
+"""Rows that one side lacks, up to which they are news for others too, such as a node that has just
+joined; more is catching up."""
+NEWS_HOPS: Final = 2
+"""How far such rows are pushed on."""
+
+Relay: TypeAlias = Callable[[Sequence[bytes], int], None]
+"""Takes rows that were new here, and how often they may be sent on."""
 
 _A = TypeVar("_A")
 
@@ -77,12 +86,17 @@ class SyncReport:
 
 
 async def reconcile(
-    stream: Stream, rows: SyncedRows, now_s: Callable[[], int], allowance: Allowance
+    stream: Stream,
+    rows: SyncedRows,
+    now_s: Callable[[], int],
+    allowance: Allowance,
+    relay: Relay = lambda _raws, _hops: None,
 ) -> SyncReport:
     """Run one session as the asking side, until both hold the same rows or a limit is reached.
 
-    ``now_s`` is our own clock. The stream stays open and belongs to the caller. Cancel: safe; rows
-    taken until then stay.
+    ``now_s`` is our own clock. A few rows that only one side had are news that pushes missed: they
+    go on to others from there, ours by ``relay``. The stream stays open and belongs to the caller.
+    Cancel: safe; rows taken until then stay.
 
     Raises:
         Refused: the other side is busy, or one of the two budgets is used up.
@@ -90,7 +104,7 @@ async def reconcile(
         Unavailable: the stream ended, or it was silent for ten seconds.
         LocalFault: our own database.
     """
-    return await _Asking(stream, rows, allowance).run(now_s)
+    return await _Asking(stream, rows, allowance, relay).run(now_s)
 
 
 class Pusher:
@@ -114,7 +128,7 @@ async def answer(
     rows: SyncedRows,
     now_s: Callable[[], int],
     allowance: Allowance,
-    relay: Callable[[Sequence[bytes], int], None] = lambda _raws, _hops: None,
+    relay: Relay = lambda _raws, _hops: None,
 ) -> None:
     """Answer one stream's questions until the other side ends it.
 
@@ -128,7 +142,10 @@ async def answer(
 
 
 class _Asking:
-    def __init__(self, stream: Stream, rows: SyncedRows, allowance: Allowance) -> None:
+    def __init__(
+        self, stream: Stream, rows: SyncedRows, allowance: Allowance, relay: Relay
+    ) -> None:
+        self._relay = relay
         self._caller = _Caller(stream)
         self._peer = stream.peer
         self._rows = rows
@@ -180,6 +197,7 @@ class _Asking:
             raise BadMessage(error.message, peer=self._peer) from error
 
     async def _fetch(self, of: int, ids: list[bytes]) -> None:
+        is_news = len(ids) <= MAX_NEWS_ROWS
         while ids:
             asked = tuple(ids[: wire.MAX_WANT])
             reply = await self._caller.ask(wire.Want(set=of, ids=asked), wire.RowsAre)
@@ -190,6 +208,8 @@ class _Asking:
             outcomes = await self._rows.take(of, reply.raws, source=self._peer)
             _blame(outcomes, self._peer)
             self._count_received(outcomes)
+            if is_news:
+                self._relay(_new(outcomes), NEWS_HOPS)
             del ids[: reply.considered]
 
     def _count_received(self, outcomes: Sequence[Outcome]) -> None:
@@ -199,13 +219,15 @@ class _Asking:
         self._report.oldest = min(periods + known, default=None)
 
     async def _send(self, of: int, ids: list[bytes]) -> None:
+        hops = NEWS_HOPS if len(ids) <= MAX_NEWS_ROWS else 0
         while ids:
             asked = ids[: wire.MAX_BATCH_ROWS]
             considered, raws = await self._rows.raws(of, asked, max_bytes=wire.MAX_BATCH_BYTES)
             del ids[:considered]
             if raws:
                 self._allowance.spend(sum(map(len, raws)))
-                await self._caller.ask(wire.Rows(set=of, raws=tuple(raws)), wire.Took)
+                rows = wire.Rows(set=of, hops=hops, raws=tuple(raws))
+                await self._caller.ask(rows, wire.Took)
                 self._report.sent += len(raws)
 
 
@@ -241,7 +263,7 @@ class _Answering:
         rows: SyncedRows,
         now_s: Callable[[], int],
         allowance: Allowance,
-        relay: Callable[[Sequence[bytes], int], None],
+        relay: Relay,
     ) -> None:
         self._stream = stream
         self._frames = _Frames(stream)
@@ -299,8 +321,7 @@ class _Answering:
         outcomes = await self._rows.take(rows.set, rows.raws, source=self._stream.peer)
         _blame(outcomes, self._stream.peer)
         if rows.hops:
-            new = [o.row.raw for o in outcomes if o.fate is Fate.ACCEPTED and o.row]
-            self._relay(new, rows.hops - 1)
+            self._relay(_new(outcomes), rows.hops - 1)
         accepted, refused = _count(outcomes, Fate.ACCEPTED), _count(outcomes, Fate.REFUSED)
         return wire.Took(accepted=accepted, refused=refused)
 
@@ -364,6 +385,10 @@ def _blame(outcomes: Sequence[Outcome], peer: NodeId) -> None:
                 evidence=outcome.row.raw if outcome.row else b"",
                 reason=outcome.code,
             )
+
+
+def _new(outcomes: Sequence[Outcome]) -> list[bytes]:
+    return [o.row.raw for o in outcomes if o.fate is Fate.ACCEPTED and o.row is not None]
 
 
 def _count(outcomes: Sequence[Outcome], fate: Fate) -> int:

@@ -180,10 +180,8 @@ class Syncer:
         nursery.start_soon(self._want_later, change.peer, PULL_S / 2 if late else 0.0)
 
     async def _want_later(self, peer: NodeId, wait_s: float) -> None:
-        sessions = self._ledger.sessions
         await trio.sleep(wait_s)
-        if not wait_s or self._ledger.sessions == sessions:
-            self._want(peer)
+        self._want(peer)
 
     def _want(self, peer: NodeId) -> None:
         self._due[peer] = None
@@ -248,7 +246,11 @@ class Syncer:
             stream = await self._network.open_stream(peer, ProtocolId(wire.PROTOCOL))
             try:
                 return await sync.reconcile(
-                    stream, self._rows, self._clock.now_s, self._allowance(peer)
+                    stream,
+                    self._rows,
+                    self._clock.now_s,
+                    self._allowance(peer),
+                    lambda raws, hops: self._push.add(raws, hops=hops, source=peer),
                 )
             finally:
                 stream.reset()

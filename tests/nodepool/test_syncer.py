@@ -209,3 +209,18 @@ async def test_twenty_nodes_split_for_three_periods_lose_nothing(
         await until(lambda: same(members), 300)
         assert members[0].store.counts[Table.FILE] == 3 * 4 * 10
         assert all(member.store.waiting == 0 for member in members)
+
+
+async def test_the_row_of_a_node_that_joins_is_soon_everywhere(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    """It was written before anybody was connected, so no push could carry it."""
+    hub = MemoryHub(30, delay_s=0.01)
+    node = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
+    async with AsyncExitStack() as stack:
+        members = await open_grid(stack, hub, tmp_path, 12)
+        await trio.sleep(60)
+        new = await stack.enter_async_context(open_member(hub, tmp_path / "new", "new"))
+        await new.store.write(Table.NODE, b"", node, signer=new.key)
+        await new.network.connect(members[3].network.addresses[0])
+        assert await until(lambda: same([*members, new])) < 25
