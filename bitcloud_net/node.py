@@ -6,12 +6,11 @@ the network and the nodepool that they use. Leaving the block ends everything in
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import Final, Protocol
 
 import trio
@@ -98,11 +97,12 @@ async def open_node(
     passphrase: Callable[[], str] | None = None,
     open_network: NetworkOpener = open_libp2p_network,
     clock: Clock = Clock(),  # noqa: B008 - it has no state
+    random: Random = SystemRandom(),  # noqa: B008 - nor has this
 ) -> AsyncIterator[LocalClient]:
     """Run the node of ``home`` for as long as the block lasts.
 
-    ``open_network`` makes the network and ``clock`` tells the date; tests of whole grids hand in a
-    network in memory and virtual time.
+    ``open_network`` makes the network, ``clock`` tells the date, and ``random`` gives secrets and
+    chance; tests of whole grids hand in a network in memory, virtual time and a seed.
 
     Raises:
         BadInput: ``no-home``, ``passphrase-needed``, ``wrong-passphrase``, a bad address.
@@ -120,13 +120,15 @@ async def open_node(
         )
         log = await stack.enter_async_context(
             open_transfer_log(
-                home / "local.db", key=identity.log_key, random_bytes=secrets.token_bytes
+                home / "local.db", key=identity.log_key, random_bytes=random.randbytes
             )
         )
         services = await stack.enter_async_context(open_tasks())
         stack.callback(services.cancel_scope.cancel)
         _keep_port(home, settings, options, network)
-        builder = _Builder(home, settings, identity, network, rows, log, services, options, clock)
+        builder = _Builder(
+            home, settings, identity, network, rows, log, services, options, clock, random
+        )
         client = await builder.start()
         await services.start(ControlServer(client, control_path(home)).run)
         yield client
@@ -172,6 +174,7 @@ class _Builder:
         services: trio.Nursery,
         options: Options,
         clock: Clock,
+        random: Random,
     ) -> None:
         self._options = options
         self._home = home
@@ -182,6 +185,7 @@ class _Builder:
         self._log = log
         self._services = services
         self._clock = clock
+        self._random = random
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
@@ -191,8 +195,8 @@ class _Builder:
         """Build and start everything; return when the node is ready for calls."""
         options = self._options
         bootstrap = (*self._settings.bootstrap, *options.bootstrap)
-        self._syncer = Syncer(self._network, self._rows, clock=self._clock, random=SystemRandom())
-        connector = Connector(self._network, SystemRandom(), bootstrap)
+        self._syncer = Syncer(self._network, self._rows, clock=self._clock, random=self._random)
+        connector = Connector(self._network, self._random, bootstrap)
         self._neighbours = Neighbours(
             self._network,
             connector,
@@ -260,7 +264,7 @@ class _Builder:
             on_fault=self._punish,
         )
         publisher = Publisher(
-            library, grid, clients, reader, repairer, OwnFiles(), self._log, secrets.token_bytes
+            library, grid, clients, reader, repairer, OwnFiles(), self._log, self._random.randbytes
         )
         return Parts(
             home=self._home,
@@ -307,7 +311,7 @@ class _Builder:
             GatewaySource(library, reader),
             landing_page=_landing_page(),
             port=self._options.gateway_port or self._settings.gateway_port,
-            random_bytes=secrets.token_bytes,
+            random_bytes=self._random.randbytes,
             now_s=self._clock.now_s,
         )
         return Switches(

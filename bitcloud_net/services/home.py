@@ -56,11 +56,18 @@ def exists(home: Path) -> bool:
 
 
 async def create_home(
-    home: Path, *, name: str, lock: VaultLock, words: str | None = None, network: str | None = None
+    home: Path,
+    *,
+    name: str,
+    lock: VaultLock,
+    words: str | None = None,
+    network: str | None = None,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
 ) -> str:
     """Make an identity in ``home`` and return its 24 recovery words.
 
-    ``words`` restores an identity from its recovery words instead of making a new one.
+    ``words`` restores an identity from its recovery words instead of making a new one;
+    ``random_bytes`` gives the seeds of a new one.
 
     Raises:
         BadInput: ``home-exists``, ``recovery-words``, ``bad-name``.
@@ -72,10 +79,10 @@ async def create_home(
     if len(entry_name(name)) > MAX_NAME_CHARS:
         message = f"a name has at most {MAX_NAME_CHARS} letters; choose a shorter one"
         raise BadInput(message, code="bad-name")
-    seed = seed_from_words(words) if words else secrets.token_bytes(SEED_BYTES)
+    seed = seed_from_words(words) if words else random_bytes(SEED_BYTES)
     make_private(home)
     save_settings(home, Settings(name=name, network=network or PUBLIC_NETWORK))
-    kept = _Kept(seed=seed, node_seed=secrets.token_bytes(SEED_BYTES))
+    kept = _Kept(seed=seed, node_seed=random_bytes(SEED_BYTES))
     await create_vault(home / VAULT, kept.encode(), lock)
     return words_from_seed(seed)
 

@@ -10,8 +10,10 @@
         async with john.client.read("Public/Mary/Holiday/beach.jpg") as pieces: ...
 
 Every machine is the real composition (``bitcloud_net.node.open_node``) with its own home, keys,
-nodepool and, where it lends space, share store on the disk. Only three things differ from a real
-grid: the network is in memory, blocking work is done on the spot, and dates follow trio's clock.
+nodepool and, where it lends space, share store on the disk. Only four things differ from a real
+grid: the network is in memory, blocking work is done on the spot, dates follow trio's clock, and
+all chance comes from the seed, so that the same seed is the same life (in one process: the order
+of sets differs from one to the next unless ``PYTHONHASHSEED`` is given).
 It runs under ``trio.testing.MockClock(autojump_threshold=0)`` only.
 """
 
@@ -20,6 +22,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import trio
@@ -36,6 +39,7 @@ from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.testing.inline_threads import inline_threads
 from bitcloud_net.testing.mischief import Honest, Mischief
+from bitcloud_net.testing.seeded_scheduling import seeded_scheduling
 from bitcloud_net.testing.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -52,9 +56,12 @@ SETTLE_S = 900.0
 class Machine:
     """One computer of the world: a storage node, or a person's. Made by ``World``."""
 
-    def __init__(self, world: World, name: str, home: Path, *, lends_bytes: int) -> None:
+    def __init__(
+        self, world: World, name: str, home: Path, random: Random, *, lends_bytes: int
+    ) -> None:
         self.name = name
         self.home = home
+        self.random = random
         self.lends_bytes = lends_bytes
         self.clock = VirtualClock()
         self.network: MemoryNetwork | None = None
@@ -120,7 +127,11 @@ class Machine:
             self._ended = trio.Event()
             try:
                 opening = open_node(
-                    self.home, self._options(), None, self._open_network, self.clock
+                    self.home,
+                    self._options(),
+                    open_network=self._open_network,
+                    clock=self.clock,
+                    random=self.random,
                 )
                 async with opening as client:
                     self._take_over(client)
@@ -151,8 +162,9 @@ class Machine:
 class World:
     """Everything there is. Made by ``planet``; its tasks end with it."""
 
-    def __init__(self, folder: Path, hub: MemoryHub, tasks: trio.Nursery) -> None:
+    def __init__(self, folder: Path, seed: int, hub: MemoryHub, tasks: trio.Nursery) -> None:
         self.folder = folder
+        self.seed = seed
         self.hub = hub
         self.tasks = tasks
         self.nodes: list[Machine] = []
@@ -178,9 +190,12 @@ class World:
         return person
 
     async def _make(self, name: str, *, lends_bytes: int) -> Machine:
-        home = self.folder / f"{len(self.nodes) + len(self.people)}"
-        await create_home(home, name=name, lock=OpenLock(), network="planet")
-        machine = Machine(self, name, home, lends_bytes=lends_bytes)
+        number = len(self.machines)
+        home, random = self.folder / f"{number}", Random(f"{self.seed} {number}")
+        await create_home(
+            home, name=name, lock=OpenLock(), network="planet", random_bytes=random.randbytes
+        )
+        machine = Machine(self, name, home, random, lends_bytes=lends_bytes)
         await machine.switch_on()
         if len(self.bootstrap) < BOOTSTRAPS:
             assert machine.network is not None
@@ -271,9 +286,9 @@ async def planet(
     virtual = isinstance(trio.lowlevel.current_clock(), MockClock)
     assert virtual, "a planet turns in virtual time: run the test under a MockClock"
     hub = MemoryHub(seed, delay_s=delay_s, loss=loss, bandwidth_bytes_per_s=bandwidth_bytes_per_s)
-    with inline_threads():
+    with inline_threads(), seeded_scheduling(seed):
         async with open_tasks() as tasks:
-            world = World(folder, hub, tasks)
+            world = World(folder, seed, hub, tasks)
             await world.add_nodes(nodes, lends_bytes=lends_bytes)
             await world.settle()
             yield world

@@ -27,7 +27,7 @@ from bitcloud_net.testing.mischief import (
     RefusesAll,
     Stalls,
 )
-from bitcloud_net.testing.planet import Machine, World
+from bitcloud_net.testing.planet import Machine, World, planet
 
 from .acts import lose_disk, read, write
 from .conftest import Open
@@ -63,7 +63,8 @@ class Life:
         self.wiped: set[str] = set()
         self.story: list[str] = []
 
-    async def run(self) -> None:
+    async def go_on(self, events: int) -> None:
+        """Let so many things happen."""
         acts: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (5, self.publish),
             (8, self.read),
@@ -77,11 +78,14 @@ class Life:
             (2, self.repair),
             (4, self.wait),
         ]
-        for _ in range(EVENTS):
+        for _ in range(events):
             (act,) = self.rng.choices([act for _, act in acts], [weight for weight, _ in acts])
             self.story.append(f"{trio.current_time():8.1f} {act.__name__}")
             with trio.fail_after(HANG_S):
                 await act()
+
+    async def end_well(self) -> None:
+        """Let all come back, and read everything."""
         await self.come_back()
         for path in self.safe:
             for person in self.people:
@@ -193,6 +197,26 @@ async def test_a_life(
         await grid.settle()
         life = Life(grid, people, scratch / "files", rng)
         try:
-            await life.run()
+            await life.go_on(EVENTS)
+            await life.end_well()
         finally:
             sys.stdout.write("\n".join(life.story))  # pytest shows it when the life ends badly
+
+
+def test_the_same_seed_is_the_same_life(scratch: Path, seed: int) -> None:
+    """A failure can be seen again; when trio changes its scheduler, this tells."""
+
+    async def live(folder: Path) -> object:
+        folder.mkdir()
+        async with planet(folder, seed=seed) as grid:
+            people = [await grid.join(name) for name in ("Mary", "John")]
+            life = Life(grid, people, folder / "files", Random(seed))
+            await life.go_on(20)
+            traffic = [each.network.traffic for each in grid.machines if each.network is not None]
+            return life.story, life.content, traffic, trio.current_time()
+
+    one, other = (
+        trio.run(live, scratch / name, clock=MockClock(autojump_threshold=0))
+        for name in ("one", "other")
+    )
+    assert one == other
