@@ -166,6 +166,8 @@ class Acceptance:
         self.registry.check(row)
         self._check_contradictions(row, held)
         missing = self._missing_parent(row)
+        if own and missing is not None:
+            raise Malformed("the row it belongs to does not exist", code="missing-parent")
         if missing is not None:
             return self._park(row, missing)
         if not own:

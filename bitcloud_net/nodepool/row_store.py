@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +23,7 @@ from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
 from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
-from bitcloud_net.core.rows import Rules, SignedRow, make_row
+from bitcloud_net.core.rows import Rules, SignedRow
 from bitcloud_net.core.table_rules import PROOFS, TableRule
 from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance, Tally
@@ -39,8 +38,11 @@ from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof
+from bitcloud_net.nodepool.signing import NewRow, RowSigner
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 from bitcloud_net.wire.range_index import RangeIndex, item_of
+
+__all__ = ["BATCH_ROWS", "DATABASE", "FREE", "NewRow", "PeriodClock", "RowStore", "open_row_store"]
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +66,6 @@ class PeriodClock(Protocol):
 
     def period(self) -> int:
         """Return the present period."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRow:
-    """A row to be signed. ``life_periods`` None: as long as the table allows."""
-
-    table: int  # a ``Table``, or an application's number
-    key_suffix: bytes = b""
-    body: Body | None  # None: delete, which leaves a tombstone
-    life_periods: int | None = None
 
 
 class RowStore:
@@ -152,7 +144,7 @@ class RowStore:
         written: list[SignedRow] = []
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]
-            outcomes = await self._run(partial(self._write_batch, rows=batch, signer=signer), None)
+            outcomes = await self._run(partial(self._write_batch, rows=batch, key=signer), None)
             written += [outcome.row for outcome in outcomes if outcome.row is not None]
         return tuple(written)
 
@@ -336,56 +328,18 @@ class RowStore:
         return [fates.get(at, row) for at, row in enumerate(parsed)]  # type: ignore[arg-type]
 
     def _write_batch(
-        self, acceptance: Acceptance, rows: Sequence[NewRow], signer: SigningKey
+        self, acceptance: Acceptance, rows: Sequence[NewRow], key: SigningKey
     ) -> list[Outcome]:
+        signer = RowSigner(self._own, self._registry, acceptance, key)
         outcomes = []
-        for new, slot in zip(rows, self._take_slots(acceptance, rows, signer), strict=True):
-            outcome = acceptance.accept(self._sign(acceptance, new, signer, slot), own=True)
+        for new, slot in zip(rows, signer.take_slots(rows), strict=True):
+            row = signer.sign(new, slot, self._clock.now_s())
+            outcome = acceptance.accept(row, own=True)
             if outcome.fate is not Fate.ACCEPTED:
-                raise BadInput(
-                    outcome.reason or "the row it belongs to does not exist",
-                    code=outcome.code or "missing-parent",
-                )
+                raise BadInput(outcome.reason or "the row was refused", code=outcome.code)
             outcomes.append(outcome)
         self._own.keep([outcome.row for outcome in outcomes if outcome.row is not None])
         return outcomes
-
-    def _take_slots(
-        self, acceptance: Acceptance, rows: Sequence[NewRow], signer: SigningKey
-    ) -> list[int]:
-        next_slot: dict[int, int] = {}
-        for table, count in Counter(new.table for new in rows).items():
-            floor = acceptance.next_slot(table, signer.public)
-            next_slot[table] = self._own.take_slots(
-                signer.public, self._registry.rule_of(table), acceptance.now, count, floor
-            )
-        slots = []
-        for new in rows:
-            slots.append(next_slot[new.table])
-            next_slot[new.table] += 1
-        return slots
-
-    def _sign(
-        self, acceptance: Acceptance, new: NewRow, signer: SigningKey, slot: int
-    ) -> SignedRow:
-        rule = self._registry.rule_of(new.table)
-        key = signer.public + new.key_suffix
-        last = max(self._own.seq(new.table, key), acceptance.seq(new.table, key))
-        life = rule.max_life_periods if new.life_periods is None else new.life_periods
-        if new.body is None:
-            life = rule.tombstone_life_periods
-        # Seconds as the floor: numbers grow even where everything that was known is lost.
-        return make_row(
-            new.table,
-            new.key_suffix,
-            new.body,
-            signer=signer,
-            seq=max(last + 1, self._clock.now_s()),
-            period=acceptance.now,
-            slot=slot,
-            expires=acceptance.now + life,
-            rules=self._registry.rule_of,
-        )
 
     # Back in trio's thread
 

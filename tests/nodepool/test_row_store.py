@@ -368,6 +368,7 @@ async def test_an_own_row_without_its_folder_is_refused_whole(store: RowStore) -
     with pytest.raises(BadInput) as caught:
         await store.write_many([good, lost], signer=MARY)
     assert caught.value.code == "missing-parent"
+    assert store.waiting == 0
     assert await nicknames(store) == ["Mary"]
     assert store.counts[Table.USER] == 1
 
