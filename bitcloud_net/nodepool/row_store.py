@@ -397,13 +397,14 @@ async def open_row_store(
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
 
     ``admission`` is what the network asks of a node; by default nothing. A damaged shared database
-    is set aside and begun anew with the own rows; the rest comes back from the network.
+    is set aside and begun anew with the own rows; the rest comes back from the network. Where the
+    own rows are damaged, their numbers go on above those of the shared database, and applications
+    have to be installed again.
 
     Raises:
-        LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``, or
-            ``database-damaged`` when it is the own rows' database.
+        LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``.
     """
-    own = await run(lambda: OwnRows(folder / "own-rows.db"))
+    own = await run(lambda: _open_own(folder / "own-rows.db"))
     try:
         path = folder / DATABASE
         async with AsyncExitStack() as stack:
@@ -423,6 +424,17 @@ async def open_row_store(
                 store.close()
     finally:
         own.close()
+
+
+def _open_own(path: Path) -> OwnRows:
+    try:
+        return OwnRows(path)
+    except LocalFault as fault:
+        if fault.code != "database-damaged":
+            raise
+        log.error("the own rows are damaged and are being rebuilt: %s", fault)
+        set_aside(path)
+        return OwnRows(path)
 
 
 async def _enter(stack: AsyncExitStack, path: Path, run: Runner) -> Database:

@@ -73,6 +73,20 @@ async def test_a_damaged_nodepool_is_set_aside_and_own_rows_come_back(
     assert "rebuilt" in caplog.text
 
 
+@pytest.mark.parametrize("damage", [garbage_everywhere, cut_short])
+async def test_damaged_own_rows_go_on_above_what_was_used(
+    tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    own = await fill(tmp_path)
+    damage(tmp_path / "own-rows.db")
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as store:
+        assert store.counts[Table.FILE] == 50
+        row = await store.write(Table.USER, b"", UserBody(nickname="Marie"), signer=MARY)
+        assert row.seq > own[0].seq
+        assert row.slot > own[0].slot
+    assert "own rows are damaged" in caplog.text
+
+
 async def test_a_newer_or_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     await fill(tmp_path)
     path = tmp_path / "nodepool.db"
