@@ -154,6 +154,12 @@ class Library:
             raise _no_such_path(path)
         return FoundFile(path=f"{parent.path}/{entry.name}", owner=parent.owner, entry=entry)
 
+    async def own_file(self, folder: FolderEntry, name: str) -> tuple[FileEntry, int] | None:
+        """Return a file directly in a folder of the person's own, and the period of its row."""
+        row = await self._queries.file(self._user.public, file_id_of(folder.key, name))
+        entry = (await self._tree(self._user.public)).file(folder, name)
+        return None if row is None or entry is None else (entry, row.period)
+
     async def entry(self, path: str) -> Entry:
         """Return the one line of the virtual disk at ``path``. Raises as ``entries``."""
         parts = split_path(path)

@@ -32,6 +32,7 @@ from bitcloud_net.core.units import INLINE_BYTES, SEGMENT_BYTES
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services.grid import Grid
 from bitcloud_net.services.library import Library, StoredEntry
+from bitcloud_net.services.listed_before import ListedBefore
 from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.transfers import Handle
@@ -255,6 +256,12 @@ class _Run:
         self._published: dict[int, Published] = {}
         self._stored: list[tuple[StoredEntry, Job | None]] = []  # and not listed yet
         self._bytes_done = 0
+        self._before = ListedBefore(
+            publisher.library,
+            publisher.reader,
+            publisher.repairer,
+            since_s=handle.snapshot.started_s,
+        )
 
     async def publish(self, files: Sequence[PlannedFile]) -> tuple[Published, ...]:
         for parts in sorted({file.parts[:-1] for file in files}):
@@ -284,6 +291,10 @@ class _Run:
 
     async def _publish_one(self, number: int, file: PlannedFile) -> None:
         path, folder = self._folders[file.parts[:-1]]
+        if self._handle.resumed and (done := await self._before.find(path, folder, file)):
+            self._bytes_done += file.size
+            self._tell(number, done)
+            return
         counted = 0
 
         def progress(done: int) -> None:
@@ -310,14 +321,19 @@ class _Run:
         listed = StoredEntry(folder=folder, entry=entry, manifest=manifest, holders=holders)
         self._stored.append((listed, stored.job))
         full = f"{path}/{entry.name}"
-        self._published[number] = Published(path=full, size_bytes=file.size, health=health)
+        self._tell(number, Published(path=full, size_bytes=file.size, health=health))
+        if len(self._stored) >= BATCH_FILES:
+            await self._write_rows()
+
+    def _tell(self, number: int, item: Published) -> None:
+        health = item.health
+        self._published[number] = item
         self._handle.update(
+            bytes_done=self._bytes_done,
             files_done=len(self._published),
             receipts=health.alive,
             receipts_needed=receipts_needed(health.needed, health.total) if health.total else 0,
         )
-        if len(self._stored) >= BATCH_FILES:
-            await self._write_rows()
 
     async def _make_folder(self, parts: tuple[str, ...]) -> None:
         base = self._to or await self._library.home_path()

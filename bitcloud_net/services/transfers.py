@@ -58,6 +58,8 @@ class Handle:
         self.ended = trio.Event()
         self.result: object = None
         self.error: BitcloudError | None = None
+        self.resumed = False
+        """Whether the work was begun before, in this run or an earlier one."""
         self._on_change = on_change
         self._scope = trio.CancelScope()
         self._stopped_as: TransferState | None = None
@@ -88,6 +90,7 @@ class Handle:
 
     def renew(self) -> None:
         """Get ready to ``run`` once more after the end."""
+        self.resumed = True
         self.ended = trio.Event()
         self._scope = trio.CancelScope()
         self._stopped_as, self.error = None, None
@@ -211,6 +214,7 @@ class Transfers:
         if not (go_on or snapshot.ended or snapshot.state is TransferState.PAUSED):
             snapshot = _cut_off(snapshot)
         handle = self._add(snapshot, work, order)
+        handle.resumed = True
         if go_on:
             self._run(handle)
         else:

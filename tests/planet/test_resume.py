@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -102,6 +103,40 @@ async def test_a_file_edited_during_the_pause(
         await mary.client.resume(newest(mary).id)
         await until_state(mary, TransferState.DONE)
         assert await read(mary, "Public/Mary/film.bin") == edited
+
+
+@pytest.mark.parametrize("how", ["pause", "crash"])
+async def test_a_folder_goes_on_where_it_was(
+    clock: MockClock, world: Open, scratch: Path, rng: Random, how: str
+) -> None:
+    """What is listed is not sent again; what changed meanwhile is."""
+    content = {f"{number:03}.bin": rng.randbytes(20_000) for number in range(300)}
+    for name, data in content.items():
+        write(scratch / "many" / name, data)
+    async with world(nodes=10, delay_s=0.05) as grid:
+        mary, john = await grid.join("Mary"), await grid.join("John")
+        await grid.settle()
+        await mary.client.publish([scratch / "many"], wait=False)
+        await until(lambda: newest(mary).files_done >= 200, 60, "200 files are through")
+        if how == "pause":
+            await mary.client.pause(newest(mary).id)
+            await until_state(mary, TransferState.PAUSED)
+        else:
+            await trio.sleep(1)
+            await mary.switch_off()
+            await mary.switch_on()
+        await trio.sleep(60)
+        content["007.bin"] = rng.randbytes(20_000)
+        os.utime(write(scratch / "many/007.bin", content["007.bin"]), (5, 5))
+        before = received(grid)
+        await mary.client.resume(newest(mary).id)
+        await until_state(mary, TransferState.DONE)
+        assert newest(mary).files_done == 300
+        again = received(grid) - before
+        assert again < 10 * 130 * 32_768 / 3, "200 of 300 were there"
+        await grid.settle()
+        there = await john.client.fetch("Public/Mary/many", scratch / "back")
+        assert read_folder(there) == content
 
 
 async def test_cancel(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:

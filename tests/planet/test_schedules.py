@@ -33,7 +33,7 @@ from .acts import lose_disk, read, write
 from .conftest import Open
 
 SCHEDULES = int(os.environ.get("BITCLOUD_SCHEDULES", "2"))
-EVENTS = 60
+EVENTS = 40
 MOST_OFF = 7
 HANG_S = 3600.0
 """No act of a person takes longer, whatever the grid does."""
