@@ -40,6 +40,11 @@ class Saves(Protocol):
     async def make_folder(self, parent: Path, parts: Sequence[str]) -> Path:
         """Return a folder with these names, made safe, below ``parent``."""
 
+    async def saved_before(
+        self, folder: Path, name: str, size: int, content_hash: bytes
+    ) -> Path | None:
+        """Return the file of this name when it is there already, with just these bytes."""
+
     def save(self, folder: Path, name: str) -> AbstractAsyncContextManager[Saving]: ...
 
 
@@ -121,11 +126,27 @@ class _Run:
             await self.save(opened, order.folder, order.name)
 
     async def save(self, opened: OpenedFile, folder: Path, name: str) -> Path:
+        path = await self._saved_before(opened, folder, name)
+        if path is None:
+            path = await self._save(opened, folder, name)
+        self._files_done += 1
+        self._handle.update(bytes_done=self._bytes_done, files_done=self._files_done)
+        return path
+
+    async def _saved_before(self, opened: OpenedFile, folder: Path, name: str) -> Path | None:
+        """Return a file that this transfer saved before it was held up: it is not fetched again."""
+        if not self._handle.resumed:
+            return None
+        header = opened.header
+        path = await self._saves.saved_before(folder, name, header.size, header.content_hash)
+        if path is not None:
+            self._bytes_done += header.size
+        return path
+
+    async def _save(self, opened: OpenedFile, folder: Path, name: str) -> Path:
         async with self._saves.save(folder, name) as saving, self._reader.read(opened) as pieces:
             async for piece in pieces:
                 await saving.write(piece)
                 self._bytes_done += len(piece)
                 self._handle.update(bytes_done=self._bytes_done)
-        self._files_done += 1
-        self._handle.update(files_done=self._files_done)
         return saving.path

@@ -11,6 +11,7 @@ import trio
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.storage.local_file import PlannedFile, SourceFile, open_source
 from bitcloud_net.storage.save_file import SaveFile, choose_place, make_folders, save_file
+from bitcloud_net.storage.saved_before import saved_before
 from bitcloud_net.storage.walk import walk
 
 
@@ -41,6 +42,12 @@ class OwnFiles:
     async def make_folder(self, parent: Path, parts: Sequence[str]) -> Path:
         """Make folders; see ``storage.save_file.make_folders``."""
         return await trio.to_thread.run_sync(make_folders, parent, parts)
+
+    async def saved_before(
+        self, folder: Path, name: str, size: int, content_hash: bytes
+    ) -> Path | None:
+        """Return a file that is there already; see ``storage.saved_before``."""
+        return await trio.to_thread.run_sync(saved_before, folder, name, size, content_hash)
 
     def save(self, folder: Path, name: str) -> AbstractAsyncContextManager[SaveFile]:
         """Save a file; see ``storage.save_file.save_file``."""

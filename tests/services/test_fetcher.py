@@ -11,6 +11,8 @@ from trio.testing import MockClock
 
 from bitcloud_net.core.caps import ReadCap
 from bitcloud_net.core.errors import BadInput, Unavailable
+from bitcloud_net.testing.planet import until
+from bitcloud_net.views import TransferState
 from tests.planet.acts import make_folder, read_folder, write
 from tests.planet.conftest import Open
 
@@ -122,3 +124,34 @@ async def test_a_cap_without_a_row(
         await grid.switch_off(7)
         there = await john.client.fetch(cap, scratch / "back.bin")
         assert there.read_bytes() == data
+
+
+async def test_a_folder_that_was_held_up(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    """What was saved is neither fetched nor saved again; what only looks like it is."""
+    content = {f"{number:03}.bin": rng.randbytes(50_000) for number in range(200)}
+    for name, data in content.items():
+        write(scratch / "many" / name, data)
+    mine = rng.randbytes(50_000)
+    async with world(nodes=3, delay_s=0.05) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([scratch / "many"])
+        where = scratch / "to"
+        write(where / "many/199.bin", mine)  # the person's own, of the same length
+        await mary.client.fetch("Public/Mary/many", where, wait=False)
+        transfers = mary.client._parts.transfers
+        await until(lambda: transfers.list()[0].files_done >= 100, 60, "half is here")
+        await mary.client.pause(transfers.list()[0].id)
+        await trio.sleep(5)
+        assert mary.network is not None
+        before, _ = mary.network.traffic
+        await mary.client.resume(transfers.list()[0].id)
+        await until(lambda: transfers.list()[0].state is TransferState.DONE, 60, "all is here")
+        after, _ = mary.network.traffic
+        assert after - before < 110 * 66_000
+        assert transfers.list()[0].files_done == 200
+        found = read_folder(where / "many")
+        assert found.pop("199.bin") == mine
+        assert found.pop("199 (1).bin") == content.pop("199.bin")
+        assert found == content
