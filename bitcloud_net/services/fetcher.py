@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.services.library import FoundFolder, Library
 from bitcloud_net.services.reader import CAP_PREFIX, OpenedFile, Reader
 from bitcloud_net.services.transfers import Handle
@@ -20,6 +20,8 @@ from bitcloud_net.tasks import open_tasks
 
 AT_ONCE: Final = 8
 """Files of a folder under way together: enough to hide the round trips of small ones."""
+GIVE_UP_AFTER: Final = 16
+"""Files in a row that do not come: then the grid is away, and each one more would cost its wait."""
 
 
 class Saving(Protocol):
@@ -70,7 +72,7 @@ class Fetcher:
 
         Raises:
             BadInput: ``no-such-path``, or a name that cannot be saved.
-            Unavailable: ``too-few-shares``.
+            Unavailable: ``too-few-shares``; of a folder, when all that can be had is there.
             LocalFault: ``disk-full``.
         """
         folder = None if target.startswith(CAP_PREFIX) else await self._folder(target)
@@ -107,6 +109,7 @@ class Fetcher:
             waiting = iter(orders)
             for _ in range(min(AT_ONCE, len(orders))):
                 tasks.start_soon(run.save_each, waiting)
+        run.complain(len(orders))
         return top
 
 
@@ -119,11 +122,34 @@ class _Run:
         self._handle = handle
         self._bytes_done = 0
         self._files_done = 0
+        self._failed: list[tuple[str, BitcloudError]] = []
+        self._failed_in_a_row = 0
 
     async def save_each(self, orders: Iterator[_Order]) -> None:
+        """Save file after file; one that cannot be had now does not keep the others away."""
         for order in orders:
-            opened = await self._reader.open(order.target)
-            await self.save(opened, order.folder, order.name)
+            if self._failed_in_a_row >= GIVE_UP_AFTER:
+                return
+            try:
+                opened = await self._reader.open(order.target)
+                await self.save(opened, order.folder, order.name)
+                self._failed_in_a_row = 0
+            except (Unavailable, BadInput) as error:
+                self._failed.append((order.name, error))
+                self._failed_in_a_row += 1
+
+    def complain(self, total: int) -> None:
+        """Say what is missing of a folder.
+
+        Raises:
+            Unavailable: with the code of the first file's error.
+        """
+        if not self._failed:
+            return
+        name, error = self._failed[0]
+        missing = total - self._files_done
+        message = f"{missing} of {total} files did not come, the first is {name}: {error.message}"
+        raise Unavailable(message, code=error.code, missing=missing) from error
 
     async def save(self, opened: OpenedFile, folder: Path, name: str) -> Path:
         path = await self._saved_before(opened, folder, name)

@@ -155,3 +155,56 @@ async def test_a_folder_that_was_held_up(
         assert found.pop("199.bin") == mine
         assert found.pop("199 (1).bin") == content.pop("199.bin")
         assert found == content
+
+
+async def test_one_file_that_does_not_come_keeps_no_other_away(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    content = {f"{number:02}.bin": rng.randbytes(50_000) for number in range(40)}
+    for name, data in content.items():
+        write(scratch / "many" / name, data)
+    async with world(nodes=10) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([scratch / "many"])
+        await grid.add_nodes(10)  # a newer file lies wider, so fewer nodes are enough for the old
+        await grid.settle()
+        wide = rng.randbytes(50_000)
+        await mary.client.publish([write(scratch / "w/07a.bin", wide)], "Public/Mary/many")
+        old = (await mary.client.details("Public/Mary/many/00.bin")).holders
+        kept = {holder.node for holder in old[:4]}
+        for node in grid.nodes:
+            if node.node_id.hex() not in kept:
+                await node.switch_off()
+        where = scratch / "to"
+        where.mkdir()
+        with pytest.raises(Unavailable) as caught:
+            await mary.client.fetch("Public/Mary/many", where)
+        assert caught.value.code == "too-few-shares"
+        assert "1 of 41" in caught.value.message
+        assert "07a.bin" in caught.value.message
+        assert read_folder(where / "many") == content
+        await grid.switch_on()
+        await trio.sleep(60)
+        failed = (await mary.client.transfers())[0]
+        await mary.client.resume(failed.id)
+        transfers = mary.client._parts.transfers
+        await until(lambda: transfers.list()[0].state is TransferState.DONE, 60, "all is here")
+        assert read_folder(where / "many") == content | {"07a.bin": wide}
+
+
+async def test_a_grid_that_is_away_is_not_asked_for_ever(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    for number in range(300):
+        write(scratch / f"many/{number:03}.bin", rng.randbytes(5000))
+    async with world(nodes=4) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([scratch / "many"])
+        await grid.switch_off(4)
+        await trio.sleep(5)
+        (scratch / "to").mkdir()
+        started = trio.current_time()
+        with pytest.raises(Unavailable) as caught:
+            await mary.client.fetch("Public/Mary/many", scratch / "to")
+        assert caught.value.code == "too-few-shares"
+        assert trio.current_time() - started < 60
