@@ -33,6 +33,7 @@ from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
+from bitcloud_net.services.app_carrier import AppCarrier
 from bitcloud_net.services.connector import Connector
 from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.services.fetcher import Fetcher
@@ -210,6 +211,7 @@ class _Builder:
         for run in (
             self._syncer.run,
             self._judge().run,
+            self._app_carrier(parts.storage).run,
             self._greeter().run,
             parts.traffic.run,
             parts.transfers.run,
@@ -333,6 +335,14 @@ class _Builder:
             )
 
         return Greeter(self._network, describe, lambda peer, greeting: None)
+
+    def _app_carrier(self, storage: StorageNode) -> AppCarrier:
+        return AppCarrier(
+            self._queries,
+            self._rows,
+            period=self._clock.period,
+            carries=lambda: storage.view().on,
+        )
 
     def _judge(self) -> Judge:
         return Judge(

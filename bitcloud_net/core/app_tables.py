@@ -59,7 +59,12 @@ class AppDefinition:
     id: AppId
     name: str
     rules: tuple[TableRule, ...]
-    text: str  # as it was given
+    text: str  # in its shortest form
+
+    @property
+    def leaves(self) -> bool:
+        """Whether any of its rows ever leave this machine."""
+        return any(rule.leaves for rule in self.rules)
 
     def number(self, table: str) -> int:
         """Return the number of the table that the definition calls ``table``.
@@ -103,7 +108,12 @@ def parse_definition(text: str) -> AppDefinition:
     rules = tuple(_rule(app_id, table) for table in tables)
     if len({rule.name for rule in rules}) != len(rules):
         raise _bad("two tables of one name")
-    return AppDefinition(id=app_id, name=_name(fields["name"]), rules=rules, text=text)
+    return AppDefinition(
+        id=app_id,
+        name=_name(fields["name"]),
+        rules=rules,
+        text=json.dumps(value, separators=(",", ":")),
+    )
 
 
 def table_number(app_id: bytes, name: str) -> int:

@@ -38,6 +38,8 @@ MAX_MANIFEST_BYTES = 2 * INLINE_BYTES
 """128 share roots (4.4 kB) or an inline file (4 KiB), with salts, header and tags."""
 
 
+MAX_DEFINITION_CHARS = 15 * KIB
+"""An application's definition in its shortest form."""
 MAX_DAY = 2**32
 MAX_FAULT_REASON = 255
 MAX_FAULT_COUNT = 30 * 144
@@ -108,6 +110,13 @@ class IdentityBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionBody:
+    """An application that the row's owner uses. Its id is the end of the row's key."""
+
+    definition: str  # see core.app_tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppBody:
     """A row of an application's table: its values in the order of the columns."""
 
@@ -116,7 +125,15 @@ class AppBody:
 
 
 Body: TypeAlias = (
-    NodeBody | UserBody | FolderBody | FileBody | PlacementBody | FaultBody | IdentityBody | AppBody
+    NodeBody
+    | UserBody
+    | FolderBody
+    | FileBody
+    | PlacementBody
+    | FaultBody
+    | IdentityBody
+    | DefinitionBody
+    | AppBody
 )
 
 
@@ -188,7 +205,7 @@ def parents_of(owner: bytes, body: Body) -> tuple[tuple[int, bytes], ...]:
         return (user, (Table.FOLDER, owner + body.parent)) if body.parent else (user,)
     if isinstance(body, FileBody):
         return ((Table.FOLDER, owner + body.folder),)
-    if isinstance(body, PlacementBody):
+    if isinstance(body, PlacementBody | DefinitionBody):
         return ((Table.USER, owner),)
     if isinstance(body, FaultBody):
         return ((Table.NODE, owner),)
@@ -267,6 +284,11 @@ def _parse_identity(value: _Map) -> IdentityBody:
     return body
 
 
+def _parse_definition(value: _Map) -> DefinitionBody:
+    text = _text(value["definition"], "definition", MAX_DEFINITION_CHARS)
+    return DefinitionBody(definition=text)
+
+
 def _integer(value: _Map, name: str, most: int) -> int:
     number = value[name]
     if type(number) is not int or not 0 <= number <= most:
@@ -308,5 +330,6 @@ _PARSERS: Mapping[int, tuple[type[Body], Callable[[_Map], Body]]] = MappingProxy
         Table.PLACEMENT: (PlacementBody, _parse_placement),
         Table.FAULT: (FaultBody, _parse_fault),
         Table.IDENTITY: (IdentityBody, _parse_identity),
+        Table.APP: (DefinitionBody, _parse_definition),
     }
 )

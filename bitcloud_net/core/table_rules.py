@@ -39,6 +39,7 @@ class Table(IntEnum):
     PLACEMENT = 5
     FAULT = 6
     IDENTITY = 7
+    APP = 8
 
 
 PROOFS = 0
@@ -220,6 +221,18 @@ _RULES = (
         max_row_bytes=KIB,
         slots_per_period=16,
         max_rows_per_owner=5,
+        max_life_periods=YEAR_PERIODS,
+    ),
+    TableRule(
+        table=Table.APP,
+        name="app",
+        exposure=Exposure.PARTICIPANTS,
+        writers=Role.USER,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=32,  # the application's id
+        max_row_bytes=16 * KIB,
+        slots_per_period=16,
+        max_rows_per_owner=16,
         max_life_periods=YEAR_PERIODS,
     ),
 )

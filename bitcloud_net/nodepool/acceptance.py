@@ -11,11 +11,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.app_tables import parse_definition
+from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
-from bitcloud_net.core.row_bodies import IdentityBody, parents_of
+from bitcloud_net.core.row_bodies import DefinitionBody, IdentityBody, parents_of
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, TableRule
 from bitcloud_net.core.units import GIB, MIB
@@ -191,6 +192,8 @@ class Acceptance:
             )
         if isinstance(row.body, IdentityBody):
             _check_identity(row, row.body)
+        if isinstance(row.body, DefinitionBody):
+            _check_definition(row, row.body)
         if row.body is not None and not 0 <= life <= rule.max_life_periods:
             raise Malformed(
                 f"a {rule.name} row lives at most {rule.max_life_periods} periods",
@@ -391,6 +394,15 @@ def _check_identity(row: SignedRow, body: IdentityBody) -> None:
         raise Malformed("no role that is mined", code="bad-identity")
     if body.registered > row.period:
         raise Malformed("registered later than signed", code="bad-identity")
+
+
+def _check_definition(row: SignedRow, body: DefinitionBody) -> None:
+    try:
+        app = parse_definition(body.definition)
+    except BadInput as error:
+        raise Malformed(error.message, code="bad-definition") from error
+    if app.id != row.key_suffix:
+        raise Malformed("the key is not the application's id", code="bad-definition")
 
 
 def _ban_for(proof: Proof) -> Ban:

@@ -31,6 +31,7 @@ SENDERS_FAULT = frozenset(
         "lives-too-long",
         "slot-too-high",
         "bad-identity",
+        "bad-definition",
         "check-failed",
         "bad-proof",
         "malformed",

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bitcloud_net.core.app_tables import AppId
 from bitcloud_net.core.keys import NodeId, PublicKey
 from bitcloud_net.core.lots import Candidate, neighbourhood_of
 from bitcloud_net.core.row_bodies import FaultBody, FileBody, FolderBody, NodeBody, PlacementBody
@@ -162,6 +163,16 @@ class Queries:
         """Return all placements of one owner, by cid."""
         sql = f"{_PLACEMENT} WHERE owner = ? ORDER BY cid"
         return tuple(_placement(row) for row in await self._all(sql, owner))
+
+    async def announced_apps(self, period: int) -> tuple[tuple[AppId, str], ...]:
+        """Return the applications that people use: id and definition, those with most people
+        first.
+        """
+        sql = (
+            "SELECT id, min(definition) FROM app WHERE expires >= ?"
+            " GROUP BY id ORDER BY count(*) DESC, id"
+        )
+        return tuple((AppId(app), text) for app, text in await self._all(sql, period))
 
     async def has_identity(self, owner: bytes, role: Role) -> bool:
         """Whether a key has registered as mined for a role."""

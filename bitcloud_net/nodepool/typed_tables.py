@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from bitcloud_net.core.row_bodies import (
     AppBody,
     Body,
+    DefinitionBody,
     FaultBody,
     FileBody,
     FolderBody,
@@ -55,7 +56,7 @@ def unpack_holders(blob: bytes) -> tuple[bytes, ...]:
     return tuple(b"" if holder == _NOBODY else holder for holder in cut)
 
 
-def _columns(row: SignedRow, body: Body) -> _Columns:
+def _columns(row: SignedRow, body: Body) -> _Columns:  # noqa: C901 - one case for each table
     if isinstance(body, FileBody):
         return (row.owner, row.key_suffix, body.folder, body.sealed)
     if isinstance(body, PlacementBody):
@@ -68,6 +69,8 @@ def _columns(row: SignedRow, body: Body) -> _Columns:
         return (row.owner, row.key_suffix, int(body.reason), body.count, body.recent)
     if isinstance(body, IdentityBody):
         return (row.owner, row.key_suffix[0], body.day, body.nonce, body.registered)
+    if isinstance(body, DefinitionBody):
+        return (row.owner, row.key_suffix, body.definition)
     if isinstance(body, AppBody):
         return (row.owner, *body.values)
     return _node_columns(body)
@@ -87,6 +90,7 @@ _COLUMN_COUNT: Mapping[int, int] = MappingProxyType(
         Table.PLACEMENT: 4,
         Table.FAULT: 5,
         Table.IDENTITY: 5,
+        Table.APP: 3,
     }
 )
 

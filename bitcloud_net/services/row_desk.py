@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bitcloud_net.core.app_tables import AppDefinition, AppId
+from bitcloud_net.core.app_tables import AppDefinition
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import UserBody
+from bitcloud_net.core.row_bodies import DefinitionBody, UserBody
 from bitcloud_net.core.row_json import body_from_json
 from bitcloud_net.core.table_rules import Role, Table, TableRule
 from bitcloud_net.nodepool.console import Console, plain_cell
@@ -80,25 +80,33 @@ class RowDesk:
         return tuple(sorted(map(self._view, self._rows.apps), key=lambda app: app.name))
 
     async def install(self, definition: str) -> AppView:
-        """Install an application.
+        """Install an application, and tell the nodes of the grid that its rows are worth carrying.
 
         Raises:
             BadInput: ``bad-definition``, ``too-many-apps``.
         """
-        return self._view(await self._rows.install(definition))
+        app = await self._rows.install(definition)
+        if app.leaves:
+            await self._register()
+            body = DefinitionBody(definition=app.text)
+            await self._rows.write(Table.APP, app.id, body, signer=self._user)
+        return self._view(app)
 
-    async def uninstall(self, app: str) -> None:
+    async def uninstall(self, name: str) -> None:
         """Remove an application, named by its id, the beginning of it, or its name.
 
         Raises:
             BadInput: ``unknown-app``; also when several fit.
         """
         fitting = [
-            item for item in self._rows.apps if item.name == app or item.id.hex().startswith(app)
+            item for item in self._rows.apps if item.name == name or item.id.hex().startswith(name)
         ]
-        if not app or len(fitting) != 1:
+        if not name or len(fitting) != 1:
             raise BadInput("name one installed application, by its id", code="unknown-app")
-        await self._rows.uninstall(AppId(fitting[0].id))
+        app = fitting[0]
+        if app.leaves:
+            await self._rows.write(Table.APP, app.id, None, signer=self._user)
+        await self._rows.uninstall(app.id)
 
     async def _register(self) -> None:
         if await self._queries.person(self._user.public) is None:

@@ -12,16 +12,18 @@ import pytest
 import trio
 from grids import NOW, FixedClock, key_of, on_the_spot, open_member, until
 
-from bitcloud_net.core.app_tables import AppDefinition
+from bitcloud_net.core.app_tables import AppDefinition, parse_definition
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.row_bodies import AppBody, NodeBody, UserBody
-from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.row_bodies import AppBody, DefinitionBody, NodeBody, UserBody
+from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool import acceptance, row_check
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.outcome import Fate
+from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
+from bitcloud_net.services.app_carrier import AppCarrier
 
 MARY = key_of("mary")
 COLUMNS = [
@@ -244,3 +246,50 @@ async def test_sessions_go_on_while_applications_come_and_go(tmp_path: Path) -> 
             app = await store.install(definition(slots=slots))
             await store.uninstall(app.id)
         tasks.cancel_scope.cancel()
+
+
+def announcement(text: str, *, key: bytes | None = None, slot: int = 0) -> SignedRow:
+    app = parse_definition(text)
+    return make_row(
+        Table.APP,
+        app.id if key is None else key,
+        DefinitionBody(definition=app.text),
+        signer=MARY,
+        seq=1,
+        period=NOW,
+        slot=slot,
+        expires=NOW + 50,
+    )
+
+
+async def test_announced_definitions_are_checked(store: RowStore) -> None:
+    good = announcement(definition())
+    other_key = announcement(definition(), key=bytes(32), slot=1)
+    (outcome,) = await store.accept_many([other_key.raw], source=None)
+    assert (outcome.fate, outcome.code) == (Fate.REFUSED, "bad-definition")
+    assert outcome.is_senders_fault
+    (outcome,) = await store.accept_many([good.raw], source=None)
+    assert outcome.fate is Fate.ACCEPTED
+    found = await Queries(store.database).announced_apps(NOW)
+    assert found == ((good.key_suffix, parse_definition(definition()).text),)
+
+
+async def test_a_node_carries_what_people_announce_and_nothing_else(
+    tmp_path: Path, store: RowStore
+) -> None:
+    lends = False
+    carrier = AppCarrier(Queries(store.database), store, period=lambda: NOW, carries=lambda: lends)
+    announced = announcement(definition())
+    hostile = announcement(definition("load_extension('x')"), slot=1)
+    await store.accept_many([announced.raw, hostile.raw], source=None)
+    await carrier.review()
+    assert store.apps == ()
+    lends = True
+    private = await store.install(definition(exposure="private"))
+    forgotten = await store.install(definition(slots=9))
+    await carrier.review()
+    assert {app.id for app in store.apps} == {private.id, announced.key_suffix}
+    assert forgotten.id not in {app.id for app in store.apps}
+    await store.write(Table.APP, announced.key_suffix, None, signer=MARY)
+    await carrier.review()
+    assert {app.id for app in store.apps} == {private.id}
