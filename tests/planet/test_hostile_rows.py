@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core import merkle
-from bitcloud_net.core.caps import ReadCap
+from bitcloud_net.core.caps import ReadCap, parse_cap
 from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.erasure import get_coder
 from bitcloud_net.core.errors import BadInput, Unavailable
@@ -21,6 +21,7 @@ from bitcloud_net.core.sealing import FileKeys
 from bitcloud_net.core.segment import seal_and_code
 from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.tree import FileEntry
+from bitcloud_net.core.units import LEAF_BYTES, MIB
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services.library import StoredEntry
 from bitcloud_net.testing.planet import Machine, World
@@ -171,3 +172,34 @@ async def test_a_row_that_names_another_files_cap(
         with pytest.raises(BadInput) as caught:
             await read(john, "Public/Eve/file.bin")
         assert caught.value.code == "wrong-key"
+
+
+async def test_the_same_file_of_two_people_has_nothing_in_common(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    """T-no-global-dedup: no node can tell that two people hold the same file."""
+    data = rng.randbytes(2 * MIB)
+    async with world(nodes=5) as grid:
+        caps = []
+        for name in ("Mary", "John"):
+            person = await grid.join(name)
+            await grid.settle()
+            (done,) = await person.client.publish([write(scratch / "same.bin", data)])
+            caps.append(parse_cap(await person.client.share(done.path)).cid)
+        assert caps[0] != caps[1]
+        leaves: set[bytes] = set()
+        count = 0
+        for node in grid.nodes:
+            store = node.client._parts.storage._store
+            assert store is not None
+            for cid in caps:
+                for share_no in store.shares_of(cid):
+                    block = bytes((await store.read_block(cid, share_no, 0)).data)
+                    pieces = [
+                        block[at : at + LEAF_BYTES] for at in range(0, len(block), LEAF_BYTES)
+                    ]
+                    leaves.update(pieces)
+                    count += len(pieces)
+        assert count > 100
+        assert len(leaves) == count
+        assert not any(data[at : at + 64] in leaf for leaf in leaves for at in (0, MIB, MIB + 500))

@@ -192,7 +192,8 @@ class Life:
 async def test_a_life(
     clock: MockClock, world: Open, scratch: Path, rng: Random, number: int
 ) -> None:
-    async with world(nodes=10, delay_s=rng.choice([0.001, 0.05])) as grid:
+    line = {"delay_s": rng.choice([0.001, 0.05]), "loss": rng.choice([0.0, 0.02])}
+    async with world(nodes=10, **line) as grid:
         people = [await grid.join(name) for name in ("Mary", "John")]
         await grid.settle()
         life = Life(grid, people, scratch / "files", rng)
