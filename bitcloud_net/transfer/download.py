@@ -162,31 +162,36 @@ class _Race:
     async def run(self) -> Mapping[int, wire.Block]:
         """Return k blocks, unchecked; may be called again after ``drop``."""
         send, receive = trio.open_memory_channel[tuple[int, wire.Block | None]](128)
+        pending: set[int] = set()
         spares = 1  # for each block that is missing when the first ones are late
         async with open_tasks() as nursery:
 
-            def ask(count: int) -> int:
+            def ask(count: int) -> None:
                 choices = [c for c in self._download.candidates() if c[0] not in self._asked]
-                for choice in choices[:count]:
-                    self._asked.add(choice[0])
-                    nursery.start_soon(self._ask, *choice, send)
-                return len(choices[:count])
+                for share_no, node in choices[:count]:
+                    self._asked.add(share_no)
+                    pending.add(share_no)
+                    nursery.start_soon(self._ask, share_no, node, send)
 
-            pending = ask(self._missing)
+            ask(self._missing)
             while self._missing:
-                pending = pending or ask(self._missing)
+                if not pending:
+                    ask(self._missing)
                 if not pending:
                     raise self._too_few()
                 with trio.move_on_after(self._download._scores.hedge_after(self._need)) as late:
                     share_no, block = await receive.receive()
-                    if block is not None:
+                    pending.discard(share_no)
+                    if block is None:
+                        ask(1)
+                    else:
                         self._good[share_no] = block
-                    pending += -1 if block is not None else ask(1) - 1
                 if late.cancelled_caught:
                     # Ever more at once: one by one, seven silent nodes of ten would take 3 s.
-                    pending += ask(spares * self._missing)
+                    ask(spares * self._missing)
                     spares *= 2
             nursery.cancel_scope.cancel()
+        self._asked -= pending  # they were only late: if what came first is wrong, they are needed
         return dict(self._good)
 
     @property

@@ -74,6 +74,23 @@ async def test_flipped_bytes(
         assert checked.health.alive == 10 - count
 
 
+async def test_quick_liars_do_not_crowd_out_slow_honest_nodes(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    """Wrong blocks that come first must not cost the right ones that are on their way."""
+    data = rng.randbytes(3 * MIB)
+    async with world(nodes=10) as grid:
+        mary, john = await grid.join("Mary"), await grid.join("John")
+        await mary.client.publish([write(scratch / "file.bin", data)])
+        await grid.settle()
+        found = await mary.client._parts.reader.find("Public/Mary/file.bin")
+        corrupt([grid.named(found.placed[no]) for no in range(3)], partial(Stalls, seconds=0.8))
+        liars = [grid.named(found.placed[no]) for no in range(3, 10)]
+        corrupt(liars, partial(FlipsBytes, random=rng))
+        assert await read(john, "Public/Mary/file.bin") == data
+        assert blamed(john, grid) <= names(liars)
+
+
 async def test_a_thousand_flips(clock: MockClock, world: Open, scratch: Path, rng: Random) -> None:
     """T-byz-flip: whichever bit of a block is flipped, the proof fails."""
     data = rng.randbytes(40_000)
