@@ -15,6 +15,7 @@ import platform
 import re
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -350,6 +351,14 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _wire() -> Any:
+    """Return what ``tools/bench_wire.py`` measures: our layers beside the stock ones."""
+    _say("wire …")
+    command = [sys.executable, str(Path(__file__).with_name("bench_wire.py")), "--seconds", "2"]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    return json.loads(done.stdout)["wire"]
+
+
 def main() -> int:
     """Run the benchmark; exit 1 when a figure is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -364,6 +373,8 @@ def main() -> int:
         "rss_MB startup_s"
     )
     document |= {key: report.values[key] for key in order.split()}
+    if not chosen.quick:
+        document["wire"] = _wire()
     print(json.dumps(document, indent=1))
     return 1 if report.failed else 0
 
