@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 import trio
@@ -36,6 +37,7 @@ from bitcloud_net.core.manifest import (
     build_manifest,
     content_id,
 )
+from bitcloud_net.core.placement import receipts_needed
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.sealing import FileKeys, segment_nonce
 from bitcloud_net.core.segment import CodedSegment, seal_and_code
@@ -44,6 +46,7 @@ from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.units import INLINE_BYTES, SEGMENT_BYTES
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.lane import CodedBlock, Lane, Taker, check_receipt
+from bitcloud_net.transfer.long_tail import run_long_tail
 from bitcloud_net.transfer.window import in_order
 from bitcloud_net.wire import share_session as wire
 
@@ -164,6 +167,12 @@ def _fits_one_message(plan: UploadPlan) -> bool:
     return few and layout.share_bytes <= wire.SMALL_SHARE_BYTES
 
 
+def _receipts_needed(plan: UploadPlan, takers: int) -> int:
+    """Return how many of the takers must confirm for the file to be safe."""
+    stored_before = plan.params.n - takers
+    return receipts_needed(plan.params.k, plan.params.n) - stored_before
+
+
 def _share_header(plan: UploadPlan, share_no: int) -> ShareHeader:
     return ShareHeader(
         share_no=share_no,
@@ -218,9 +227,11 @@ async def _upload_small(
         except BitcloudError as error:
             failures[share_no] = error
 
-    async with open_tasks() as nursery:
-        for share_no, taker in takers.items():
-            nursery.start_soon(put, share_no, taker)
+    needed = _receipts_needed(plan, len(takers))
+    puts = [partial(put, share_no, taker) for share_no, taker in takers.items()]
+    await run_long_tail(puts, lambda: len(receipts) >= needed)
+    for share_no in takers.keys() - receipts.keys() - failures.keys():
+        failures[share_no] = Unavailable("the node is too slow", code="node-too-slow")
     progress(plan.size)
     return Uploaded(manifest=raw, receipts=receipts, failures=failures)
 
@@ -359,9 +370,14 @@ class _LargeUpload:
             if lane.receipt is not None:
                 await self._journal.share_done(lane.receipt)
 
-        async with open_tasks() as nursery:
-            for lane in self._lanes:
-                nursery.start_soon(finish, lane)
+        needed = _receipts_needed(self._plan, len(self._lanes))
+        await run_long_tail(
+            [partial(finish, lane) for lane in self._lanes],
+            lambda: sum(lane.receipt is not None for lane in self._lanes) >= needed,
+        )
+        for lane in self._lanes:
+            if lane.receipt is None:
+                lane.fail(Unavailable("the node is too slow", code="node-too-slow"))
         return Uploaded(
             manifest=raw,
             receipts={lane.share_no: lane.receipt for lane in self._lanes if lane.receipt},
