@@ -50,8 +50,8 @@ BUDGET_BYTES: Final = 256 * MIB
 COURTESY_BYTES: Final = 4 * MIB
 """The same for a known node of a large network that is not assigned to us."""
 SPARE_HOPS: Final = 3
-"""Hops beyond the fewest that could do, because the ways overlap: with one, a push reached only 82 %
-of 1,000 simulated nodes and left the rest to the next pull; with three, 99 % of 600."""
+"""Hops beyond the fewest that could do, because the ways overlap: with one, a push reached only
+82 % of 1,000 simulated nodes and left the rest to the next pull; with three, 99 % of 600."""
 REPLACEMENTS: Final = 4
 """Partners tried in one step; with 70 % of them off, three of four steps still find one."""
 
