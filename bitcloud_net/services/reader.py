@@ -41,6 +41,10 @@ CAP_PREFIX: Final = "bitcloud:"
 FIND_S: Final = 5.0
 """How long the grid is asked for a file that no row mentions."""
 
+LATE_ROW_S: Final = 0.25
+LATE_ROW_TRIES: Final = 8
+"""A file whose row is here is waited for so often, so long, before the grid is asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -170,14 +174,28 @@ class Reader:
     async def _locate(
         self, cid: bytes, owner: PublicKey | None
     ) -> tuple[AnyManifest, Mapping[int, NodeId]]:
-        placements = await self._library.placements(cid)
-        manifest = _manifest_of(cid, [item.body.manifest for item in placements])
+        placements, manifest = await self._placed(cid)
+        if manifest is None and owner is not None:
+            placements, manifest = await self._placed_soon(cid)
         if manifest is None:
             return await self._ask_grid(cid)
         ordered = sorted(placements, key=lambda item: item.owner != owner)
         if owner is None and _contradict(ordered, manifest):
             return manifest, _confirmed(ordered, manifest, (await self._ask_all(cid)).held)
         return manifest, _holders(ordered, manifest)
+
+    async def _placed(self, cid: bytes) -> tuple[Sequence[Placement], AnyManifest | None]:
+        placements = await self._library.placements(cid)
+        return placements, _manifest_of(cid, [item.body.manifest for item in placements])
+
+    async def _placed_soon(self, cid: bytes) -> tuple[Sequence[Placement], AnyManifest | None]:
+        """Wait a little for a row: they come table by table, a file's before its placement's."""
+        for _ in range(LATE_ROW_TRIES):
+            await trio.sleep(LATE_ROW_S)
+            placements, manifest = await self._placed(cid)
+            if manifest is not None:
+                return placements, manifest
+        return (), None
 
     async def _ask_grid(self, cid: bytes) -> tuple[AnyManifest, Mapping[int, NodeId]]:
         """Locate a file that no row mentions."""

@@ -121,7 +121,7 @@ class Life:
         """What one gets is right, or one is told why there is nothing; also of files at risk."""
         if self.content:
             path = self.rng.choice(list(self.content))
-            with allowed("too-few-shares", "no-such-path"):
+            with allowed("too-few-shares", "no-such-path", "file-unknown"):
                 assert await read(self.rng.choice(self.people), path) == self.content[path], path
 
     async def switch_off(self) -> None:

@@ -140,6 +140,23 @@ async def test_caps(clock: MockClock, world: Open, scratch: Path, rng: Random) -
             assert caught.value.code == "wrong-key"
 
 
+async def test_a_file_whose_placement_is_on_its_way(
+    clock: MockClock, world: Open, scratch: Path
+) -> None:
+    """Rows come table by table; who reads at that moment waits for the rest."""
+    async with world(nodes=1) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.publish([write(scratch / "a.txt", b"inside its row")])
+        library = mary.client._parts.library
+        placements, came_s = library.placements, trio.current_time() + 0.8
+
+        async def late(cid: bytes) -> tuple[Placement, ...]:
+            return await placements(cid) if trio.current_time() >= came_s else ()
+
+        library.placements = late  # type: ignore[method-assign]
+        assert await read(mary, "Public/Mary/a.txt") == b"inside its row"
+
+
 # Who holds what, as strangers say
 
 
