@@ -56,6 +56,7 @@ class RowPush:
         self._random = random
         self._on_missed = on_missed
         self._fresh: dict[tuple[int, NodeId | None], list[bytes]] = defaultdict(list)
+        self._fresh_for: dict[NodeId, list[bytes]] = defaultdict(list)
         self._has_fresh = trio.Event()
         self._outboxes: dict[NodeId, trio.MemorySendChannel[_Batch]] = {}
         self.pushed = 0  # batches that peers took
@@ -69,6 +70,12 @@ class RowPush:
             self._fresh[hops, source] += raws
             self._has_fresh.set()
 
+    def add_for(self, peer: NodeId, raws: Sequence[bytes]) -> None:
+        """Push rows to one peer soon; it sends them on to nobody."""
+        if raws:
+            self._fresh_for[peer] += raws
+            self._has_fresh.set()
+
     async def run(self) -> None:
         """Push until cancelled."""
         async with trio.open_nursery() as nursery:
@@ -79,6 +86,9 @@ class RowPush:
                 self._has_fresh = trio.Event()
                 for (hops, source), raws in fresh.items():
                     self._send(raws, hops, source, nursery)
+                fresh_for, self._fresh_for = self._fresh_for, defaultdict(list)
+                for peer, raws in fresh_for.items():
+                    self._post(peer, [_Batch(batch, 0) for batch in wire.batches(raws)], nursery)
 
     def _send(
         self, raws: list[bytes], hops: int, source: NodeId | None, nursery: trio.Nursery
