@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -50,7 +51,36 @@ MAX_REQUESTS = 1000
 JOIN_TIMEOUT_S = 5.0
 """How long ``stop`` waits for the node to close its files; the field guide's figure."""
 
+COURTESY_EVERY_S = 0.004
+"""How long the node's loop may be busy before it lets the window's thread in: a quarter of a
+frame.
+"""
+COURTESY_S = 0.0002
+"""Long enough for a waiting thread to wake and take the lock; 5 % of a busy loop's time."""
+
 _log = logging.getLogger(__name__)
+
+
+class Courtesy(trio.abc.Instrument):
+    """Lets the window's thread run while the node's loop is busy.
+
+    A loop that gives the interpreter lock back for a moment more often than the switch interval,
+    and takes it again at once, can keep a waiting thread out for ever: the waiter asks for the
+    lock only after one interval in which nobody gave it back. So the busy loop sleeps a little
+    now and then.
+    """
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Trio is about to look for news; ``timeout`` is 0 when tasks wait to run."""
+        now = time.perf_counter()
+        if timeout > 0:
+            self._last = now
+        elif now - self._last > COURTESY_EVERY_S:
+            time.sleep(COURTESY_S)
+            self._last = time.perf_counter()
 
 
 class Job(Generic[T]):
@@ -259,7 +289,7 @@ class _NodeLoop:
 
     def run(self) -> None:
         try:
-            trio.run(self._main)
+            trio.run(self._main, instruments=[Courtesy()])
         except BaseException as error:  # noqa: BLE001 - the thread's supervisor: everything is reported
             self._report_end(error)
 
