@@ -22,6 +22,8 @@ from bitcloud_net.core.errors import (
 )
 from bitcloud_net.views import (
     AppView,
+    BanStatement,
+    BanView,
     Contribution,
     Details,
     EntriesChanged,
@@ -53,6 +55,8 @@ from bitcloud_net.views import (
 __all__ = [
     "AppView",
     "BadInput",
+    "BanStatement",
+    "BanView",
     "BitcloudError",
     "Client",
     "Contribution",
@@ -182,6 +186,10 @@ class Client(Protocol):
 
     async def uninstall_app(self, app: str) -> None:
         """Remove an application, named by id or name, and its tables with all rows."""
+
+    async def bans(self) -> tuple[BanView, ...]:
+        """Return the bans of nodes that run now, and those of this computer within the last 30
+        days, the newest first."""
 
     async def test_grid(self) -> TestGrid | None:
         """Return the local test grid that belongs to this home, or None."""

@@ -15,6 +15,7 @@ from bitcloud_net.core.manifest import Manifest
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.services import test_grid
+from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.grid import Grid
 from bitcloud_net.services.library import Library, fingerprint
@@ -31,6 +32,7 @@ from bitcloud_net.services.transfers import Handle, Order, Transfers, Work
 from bitcloud_net.storage.transfer_log import TransferLog
 from bitcloud_net.views import (
     AppView,
+    BanView,
     Contribution,
     Details,
     Entry,
@@ -71,6 +73,7 @@ class Parts:
     traffic: Traffic
     syncer: Syncer
     row_desk: RowDesk
+    ban_list: BanList
     in_step: Callable[[], Awaitable[None]]  # waits, not for ever, until the first rows came
 
 
@@ -268,6 +271,10 @@ class LocalClient:
     async def uninstall_app(self, app: str) -> None:
         """See ``Client``."""
         await self._parts.row_desk.uninstall(app)
+
+    async def bans(self) -> tuple[BanView, ...]:
+        """See ``Client``."""
+        return await self._parts.ban_list.bans()
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

@@ -34,6 +34,7 @@ from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.app_carrier import AppCarrier
+from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.connector import Connector
 from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.services.fetcher import Fetcher
@@ -291,6 +292,7 @@ class _Builder:
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
+            ban_list=BanList(queries, network.node_id, self._clock.period),
             in_step=self._neighbours.in_step,
         )
 

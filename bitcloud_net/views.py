@@ -240,6 +240,29 @@ class SyncHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BanStatement:
+    """What one auditor said about a banned node."""
+
+    auditor: str  # node, in hexadecimal
+    reason: str  # such as "ping-timeout"
+    periods: int  # in how many of the last six periods it saw the failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BanView:
+    """A node that others refuse for a while, and why."""
+
+    node: str  # in hexadecimal
+    name: str  # what it called itself; empty where nobody knows it any more
+    reason: str  # such as "ping-timeout", or "fraud"
+    since_s: int  # seconds since 1970
+    until_s: int
+    own: bool  # it is this computer
+    statements: tuple[BanStatement, ...] = ()  # of the auditors; none where a proof was enough
+    proof: str = ""  # the kind of the proof, where one convicted it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The node at a glance."""
 

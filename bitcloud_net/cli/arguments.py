@@ -326,6 +326,17 @@ def _nodepool(verbs: Subparsers) -> None:
     )
     remove.add_argument("app", metavar="APPLICATION", help="its id or name")
 
+    _verb(
+        verbs,
+        "bans",
+        "bans:bans",
+        "list the nodes that are refused for a while, and why",
+        """
+        bitcloud bans
+        bitcloud bans --json
+        """,
+    )
+
     simulate = _verb(
         verbs,
         "simulate",

@@ -22,6 +22,8 @@ BAN_PERIODS = (1, 6, 144)
 """The first, second and every further ban within ``MEMORY_PERIODS``."""
 FRAUD_BAN_PERIODS = BAN_PERIODS[-1]
 """A proof of fraud starts at the longest."""
+FRAUD = "fraud"
+"""The reason of a ban that a proof is enough for."""
 MEMORY_PERIODS = 30 * DAY_PERIODS
 MAX_RECENT = (1 << WINDOW_PERIODS) - 1
 
@@ -35,6 +37,12 @@ class FaultReason(IntEnum):
     TOO_SLOW = 4
     DENIAL_OF_SERVICE = 5
     CORRUPT_DATA = 6
+    CLOCK = 7
+
+    @property
+    def text(self) -> str:
+        """The reason as it is shown, such as ``ping-timeout``."""
+        return self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +118,13 @@ def judge(
     if last >= now or len(bad) < BAD_PERIODS:
         return None
     length = BAN_PERIODS[min(len(known), len(BAN_PERIODS) - 1)]
-    reason = _most_common(statements).name.lower().replace("_", "-")
+    reason = _most_common(statements).text
     return Ban(target=target, since=now, until=now + length, reason=reason)
 
 
 def fraud_ban(target: NodeId, period: int) -> Ban:
     """Return the ban that a proof about rows of ``period`` means."""
-    return Ban(target=target, since=period, until=period + FRAUD_BAN_PERIODS, reason="fraud")
+    return Ban(target=target, since=period, until=period + FRAUD_BAN_PERIODS, reason=FRAUD)
 
 
 def may_report(reached: int, partners: int) -> bool:

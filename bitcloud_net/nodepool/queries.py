@@ -19,6 +19,7 @@ from bitcloud_net.core.lots import Candidate, neighbourhood_of
 from bitcloud_net.core.row_bodies import FaultBody, FileBody, FolderBody, NodeBody, PlacementBody
 from bitcloud_net.core.table_rules import Role
 from bitcloud_net.core.verdicts import (
+    FRAUD,
     MEMORY_PERIODS,
     WINDOW_PERIODS,
     Ban,
@@ -94,6 +95,15 @@ class Fault:
 
     body: FaultBody
     period: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What a ban rests on."""
+
+    name: str  # of the node; empty when its row is gone
+    statements: tuple[Statement, ...]  # by auditor
+    proof: str  # kind of the proof that convicts it, or empty
 
 
 class Queries:
@@ -190,15 +200,18 @@ class Queries:
     async def statements(self, period: int) -> tuple[Statement, ...]:
         """Return what auditors said within the six periods up to ``period``, by target."""
         sql = "SELECT * FROM fault WHERE period > ? ORDER BY target, auditor"
-        return tuple(
-            Statement(
-                auditor=NodeId(row[1]),
-                target=NodeId(row[2]),
-                reason=FaultReason(row[3]),
-                period=row[7],
-                recent=row[5],
-            )
-            for row in await self._all(sql, period - WINDOW_PERIODS)
+        return tuple(map(_statement, await self._all(sql, period - WINDOW_PERIODS)))
+
+    async def case(self, ban: Ban) -> Case:
+        """Return what a ban rests on, as far as it is held still."""
+        node = await self.node(ban.target)
+        said = "SELECT * FROM fault WHERE target = ? AND period BETWEEN ? AND ? ORDER BY auditor"
+        window = (ban.since - WINDOW_PERIODS + 1, ban.since)
+        proof = await self._one("SELECT kind FROM np_proof WHERE owner = ?", ban.target)
+        return Case(
+            name="" if node is None else node.body.name,
+            statements=tuple(map(_statement, await self._all(said, ban.target, *window))),
+            proof=proof[0] if proof is not None and ban.reason == FRAUD else "",
         )
 
     async def fault(self, auditor: bytes, target: bytes) -> Fault | None:
@@ -257,6 +270,17 @@ def _folder(row: Sequence[Any]) -> Folder:
     owner, folder_id, parent, open_key, sealed, seq, period = row
     body = FolderBody(parent=parent, open_key=open_key, sealed=sealed)
     return Folder(owner=PublicKey(owner), id=folder_id, body=body, seq=seq, period=period)
+
+
+def _statement(row: Sequence[Any]) -> Statement:
+    _, auditor, target, reason, _, recent, _, period, _ = row
+    return Statement(
+        auditor=NodeId(auditor),
+        target=NodeId(target),
+        reason=FaultReason(reason),
+        period=period,
+        recent=recent,
+    )
 
 
 def _file(row: Sequence[Any]) -> File:

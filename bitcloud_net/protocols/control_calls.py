@@ -21,6 +21,7 @@ from bitcloud_net.core import errors
 from bitcloud_net.core.errors import BitcloudError, Malformed
 from bitcloud_net.views import (
     AppView,
+    BanView,
     Contribution,
     Details,
     EntriesChanged,
@@ -75,6 +76,7 @@ CALLS: Final[Mapping[str, Call]] = {
     "apps": Call(arguments={}, result=tuple[AppView, ...]),
     "install_app": Call(arguments={"definition": str}, result=AppView),
     "uninstall_app": Call(arguments={"app": str}),
+    "bans": Call(arguments={}, result=tuple[BanView, ...]),
     "test_grid": Call(arguments={}, result=TestGrid | None),
     "set_running_nodes": Call(arguments={"count": int}, result=TestGrid),
 }

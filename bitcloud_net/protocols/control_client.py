@@ -15,6 +15,7 @@ from bitcloud_net.core.errors import BadInput, Malformed, Unavailable
 from bitcloud_net.protocols.control_calls import CALLS, NEWS, error_from, parse, plain
 from bitcloud_net.views import (
     AppView,
+    BanView,
     Contribution,
     Details,
     Entry,
@@ -159,6 +160,10 @@ class ControlClient:
     async def uninstall_app(self, app: str) -> None:
         """See ``Client``."""
         await self._call("uninstall_app", app=app)
+
+    async def bans(self) -> tuple[BanView, ...]:
+        """See ``Client``."""
+        return cast(tuple[BanView, ...], await self._call("bans"))
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

@@ -13,6 +13,8 @@ import trio
 from bitcloud_net.api import (
     AppView,
     BadInput,
+    BanStatement,
+    BanView,
     BitcloudError,
     Contribution,
     Details,
@@ -61,6 +63,7 @@ class FakeClient:
         self.news_items: list[News] = []
         self.grid: TestGrid | None = None
         self.installed: list[AppView] = []
+        self.banned: list[BanView] = []
         self.gateway: str | None = "http://127.0.0.1:4242"
 
     async def status(self) -> Status:
@@ -213,6 +216,11 @@ class FakeClient:
         self._note("uninstall_app", app)
         self.installed.clear()
 
+    async def bans(self) -> tuple[BanView, ...]:
+        """See ``Client``."""
+        self._note("bans")
+        return tuple(self.banned)
+
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""
         self._note("test_grid")
@@ -276,6 +284,21 @@ def transfer() -> Transfer:
         bytes_total=2048,
         bytes_per_s=256,
         seconds_left=6,
+    )
+
+
+def ban(*, own: bool = False, proof: str = "") -> BanView:
+    """Return a ban of an hour, of this computer where ``own``, by auditors or by a ``proof``."""
+    said = BanStatement(auditor="cd" * 32, reason="ping-timeout", periods=3)
+    return BanView(
+        node="ab" * 32,
+        name="Attic",
+        reason="fraud" if proof else "ping-timeout",
+        since_s=1_700_000_400,
+        until_s=1_700_004_000,
+        own=own,
+        statements=() if proof else (said, dataclasses.replace(said, auditor="ef" * 32)),
+        proof=proof,
     )
 
 

@@ -9,7 +9,7 @@ import trio
 from bitcloud_net.protocols.control_client import ControlClient
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.services.control_server import ControlServer
-from bitcloud_net.testing.fake_client import FakeClient
+from bitcloud_net.testing.fake_client import FakeClient, ban
 
 
 async def test_every_call_of_the_nodepool(tmp_path: Path) -> None:
@@ -25,6 +25,8 @@ async def test_every_call_of_the_nodepool(tmp_path: Path) -> None:
         assert await client.apps() == (app,)
         await client.uninstall_app(app.id)
         assert await client.apps() == ()
+        fake.banned = [ban(own=True), ban(proof="number")]
+        assert await client.bans() == tuple(fake.banned)
         assert [call[0] for call in fake.calls] == [
             "select",
             "put_row",
@@ -32,5 +34,6 @@ async def test_every_call_of_the_nodepool(tmp_path: Path) -> None:
             "apps",
             "uninstall_app",
             "apps",
+            "bans",
         ]
         nursery.cancel_scope.cancel()
