@@ -20,6 +20,7 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
+from bitcloud_net.core.table_text import PlainCell, csv_text, json_text
 from bitcloud_net.views import (
     AppView,
     BanStatement,
@@ -72,6 +73,7 @@ __all__ = [
     "News",
     "NodeView",
     "PeerFault",
+    "PlainCell",
     "Promise",
     "Published",
     "Refused",
@@ -89,6 +91,8 @@ __all__ = [
     "Unavailable",
     "WrittenRow",
     "create_home",
+    "csv_text",
+    "json_text",
     "open_client",
     "to_json",
 ]

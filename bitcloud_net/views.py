@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bitcloud_net.core.table_text import PlainCell
+
 
 class EntryKind(StrEnum):
     """What a line of the virtual disk is."""
@@ -192,10 +194,10 @@ class Promise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlAnswer:
-    """What a SELECT found. Everything is text: blobs in hexadecimal, None for NULL."""
+    """What a SELECT found. Blobs are in hexadecimal; text in it may come from strangers."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+    rows: tuple[tuple[PlainCell, ...], ...]
     cut_off: bool  # whether there was more than an answer may hold
     seconds: float
 

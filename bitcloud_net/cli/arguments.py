@@ -71,13 +71,20 @@ def _common() -> _Parser:
 
 
 def _verb(
-    verbs: Subparsers, name: str, function: str, help_: str, examples: str, **more: Any
+    verbs: Subparsers,
+    name: str,
+    function: str,
+    help_: str,
+    examples: str,
+    *,
+    notes: str = "",
+    **more: Any,
 ) -> argparse.ArgumentParser:
     verb = verbs.add_parser(
         name,
         help=help_,
         description=help_[0].upper() + help_[1:] + ".",
-        epilog=_epilog(examples),
+        epilog=_epilog(examples) + textwrap.dedent(notes).rstrip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_common()],
         **more,
@@ -285,10 +292,21 @@ def _nodepool(verbs: Subparsers) -> None:
         """
         bitcloud sql "SELECT nickname, hex(key) FROM user"
         bitcloud sql --csv "SELECT name, capacity FROM node ORDER BY capacity DESC"
+        bitcloud sql --output people.csv "SELECT nickname, key FROM user"
+        bitcloud sql --json "SELECT * FROM node" | jq .
+        """,
+        notes="""
+        Bytes are written in hexadecimal. JSON is exact; whole numbers beyond 2^53 are text in
+        it. CSV is for spreadsheets: NULL is an empty field, empty text is "", and text that a
+        spreadsheet would calculate (=, +, - or @ in front) gets an apostrophe before it.
         """,
     )
     sql.add_argument("statement", metavar="SELECT", help="one statement; it cannot change anything")
     sql.add_argument("--csv", action="store_true", help="answer in CSV on stdout")
+    sql.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="save the answer as .csv or .json"
+    )
+    sql.add_argument("--force", action="store_true", help="replace a file that is there")
 
     row = verbs.add_parser("row", help="write an own row of the shared database by hand")
     put = _verb(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from argparse import Namespace
 from dataclasses import asdict
+from pathlib import Path
+from typing import Final
 
 from bitcloud_net.api import BadInput, LocalFault
 from bitcloud_net.cli import text
@@ -11,7 +15,8 @@ from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.program import DONE, FAILED
 from bitcloud_net.cli.session import client_of, home_of
 from bitcloud_net.clock import Clock
-from bitcloud_net.nodepool.console import Cell, Console, Table, plain_cell, to_csv
+from bitcloud_net.core.table_text import Cell, csv_text, json_objects, json_text, plain_cell
+from bitcloud_net.nodepool.console import Console, Table
 from bitcloud_net.simulator.curve import draw
 from bitcloud_net.simulator.scenario import Outcome, Scenario
 from bitcloud_net.simulator.world import simulate as run_scenario
@@ -20,6 +25,7 @@ APP_CHARS = 16
 """Enough of an application's id to tell it apart."""
 SHOWN_CHARS = 40
 """Longest cell of a table on the terminal; CSV and JSON have all of it."""
+ENDINGS: Final = (".csv", ".json")
 
 
 async def sql(arguments: Namespace, out: Output) -> int:
@@ -27,15 +33,49 @@ async def sql(arguments: Namespace, out: Output) -> int:
     path = home_of(arguments) / "nodepool" / "nodepool.db"
     if not path.exists():
         raise BadInput("this home has no nodepool yet; run a node first", code="no-nodepool")
+    as_csv = _wants_csv(arguments, out)
     found = await Console(path, Clock().period).select(arguments.statement)
-    if arguments.csv and not out.as_json:
-        out.data(to_csv(found).encode())
+    if arguments.output is not None:
+        write = csv_text if as_csv else json_text
+        _save_whole(arguments.output, write(found.columns, found.rows), force=arguments.force)
+        out.note(f"saved {_rows(len(found.rows))} in {text.plain(str(arguments.output))}")
+    elif as_csv:
+        out.data(csv_text(found.columns, found.rows).encode())
         out.flush()
     else:
-        out.answer(_objects(found), _table(found))
+        out.answer(json_objects(found.columns, found.rows), _table(found))
     if found.cut_off:
         out.note(f"bitcloud: only the first {len(found.rows)} rows; add LIMIT or ask for less")
     return DONE
+
+
+def _wants_csv(arguments: Namespace, out: Output) -> bool:
+    """Return whether the answer is to be CSV; a file's name decides where no option does."""
+    if arguments.csv and out.as_json:
+        raise BadInput("CSV or JSON, not both", code="bad-format")
+    if arguments.csv or out.as_json or arguments.output is None:
+        return bool(arguments.csv)
+    ending: str = arguments.output.suffix.lower()
+    if ending not in ENDINGS:
+        raise BadInput("say --csv or --json, or end FILE in .csv or .json", code="bad-format")
+    return ending == ".csv"
+
+
+def _save_whole(path: Path, content: str, *, force: bool) -> None:
+    """Write a file that appears whole or not at all."""
+    if not force and os.path.lexists(path):
+        raise BadInput(f"{path} exists; use --force to replace it", code="file-exists")
+    fresh = path.with_name(f".bitcloud-{secrets.token_hex(8)}.part")
+    try:
+        with open(fresh, "x", encoding="utf-8", newline="") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise LocalFault(f"cannot write {path}: {error.strerror}", code="unwritable") from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def simulate(arguments: Namespace, out: Output) -> int:
@@ -58,10 +98,6 @@ def simulate(arguments: Namespace, out: Output) -> int:
         _save(arguments.svg, draw(outcome))
     out.answer(asdict(outcome), _story(outcome))
     return DONE if outcome.steps[-1].complete == 1.0 else FAILED
-
-
-def _objects(found: Table) -> list[dict[str, Cell]]:
-    return [dict(zip(found.columns, map(plain_cell, row), strict=True)) for row in found.rows]
 
 
 def _table(found: Table) -> list[str]:

@@ -10,25 +10,21 @@ or 0), ``role_of(key)`` (the bits of ``core.table_rules.Role``), ``now_period()`
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import trio
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.table_rules import Role
+from bitcloud_net.core.table_text import Cell
 from bitcloud_net.core.units import KIB, MIB
 from bitcloud_net.nodepool.sql_functions import blake3_sql, verify_sig_sql
-
-Cell: TypeAlias = int | float | str | bytes | None
 
 TIME_LIMIT_S: Final = 5.0
 """Longest run of one statement."""
@@ -87,26 +83,6 @@ class Console:
                 return await _interruptible(run, sql, values)
             finally:
                 run.close()
-
-
-def to_csv(table: Table) -> str:
-    """Return a table as CSV with a header line; blobs in hexadecimal."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([plain_cell(cell) for cell in row] for row in table.rows)
-    return out.getvalue()
-
-
-def to_json(table: Table) -> str:
-    """Return a table as a JSON list of objects; blobs in hexadecimal."""
-    rows = (zip(table.columns, map(plain_cell, row), strict=True) for row in table.rows)
-    return json.dumps([dict(row) for row in rows], ensure_ascii=False)
-
-
-def plain_cell(cell: Cell) -> int | float | str | None:
-    """Return a cell as JSON can hold it: a blob in hexadecimal."""
-    return cell.hex() if isinstance(cell, bytes) else cell
 
 
 class _Run:

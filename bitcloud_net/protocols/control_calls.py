@@ -156,8 +156,8 @@ def parse_arguments(call: Call, given: Any) -> dict[str, Any]:
 def parse(kind: Any, value: object) -> Any:
     """Return ``value``, as it came from JSON, as a value of the type ``kind``.
 
-    ``kind`` is a view, an enumeration, str, int, float, bool, Path, tuple[…, ...] or a union with
-    None.
+    ``kind`` is a view, an enumeration, str, int, float, bool, Path, tuple[…, ...] or a union of
+    one of these, or of str, int and float, with None.
 
     Raises:
         Malformed: it cannot be.
@@ -176,7 +176,9 @@ def parse(kind: Any, value: object) -> Any:
 
 def _parse_optional(kind: Any, value: Any) -> Any:
     options = [option for option in typing.get_args(kind) if option is not types.NoneType]
-    return None if value is None else parse(options[0], value)
+    if value is None:
+        return None
+    return parse(type(value) if type(value) in options else options[0], value)
 
 
 def _parse_list(kind: Any, value: Any) -> tuple[Any, ...]:

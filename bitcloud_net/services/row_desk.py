@@ -8,7 +8,8 @@ from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import DefinitionBody, UserBody
 from bitcloud_net.core.row_json import body_from_json
 from bitcloud_net.core.table_rules import Role, Table, TableRule
-from bitcloud_net.nodepool.console import Console, plain_cell
+from bitcloud_net.core.table_text import plain_cell
+from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.views import AppView, SqlAnswer, WrittenRow
@@ -35,16 +36,13 @@ class RowDesk:
         self._node = node
 
     async def select(self, statement: str) -> SqlAnswer:
-        """Answer one SELECT; blobs in hexadecimal, numbers as text.
+        """Answer one SELECT; blobs in hexadecimal.
 
         Raises:
             BadInput: as ``Console.select``.
         """
         found = await self._console.select(statement)
-        rows = tuple(
-            tuple(None if cell is None else str(plain_cell(cell)) for cell in row)
-            for row in found.rows
-        )
+        rows = tuple(tuple(map(plain_cell, row)) for row in found.rows)
         return SqlAnswer(
             columns=found.columns, rows=rows, cut_off=found.cut_off, seconds=found.seconds
         )

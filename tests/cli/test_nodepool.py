@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -42,6 +43,48 @@ def test_sql_in_three_forms(bitcloud: Any, nodepool: Path, opened: Any) -> None:
 def test_sql_as_csv(bitcloud: Any, nodepool: Path) -> None:
     result = bitcloud("sql", "--csv", "SELECT nickname, seq FROM user ORDER BY key LIMIT 1")
     assert list(csv.reader(io.StringIO(result.out))) == [["nickname", "seq"], ["Mary", "1"]]
+
+
+def test_sql_into_a_file(bitcloud: Any, nodepool: Path, tmp_path: Path) -> None:
+    statement = "SELECT nickname, key, NULL AS none, 9007199254740993 AS big FROM user ORDER BY key"
+    table, document = tmp_path / "people.csv", tmp_path / "people.json"
+    result = bitcloud("sql", "--output", table, statement)
+    assert (result.status, result.out) == (0, "")
+    assert "saved 2 rows" in result.err
+    with open(table, newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file))[1] == ["Mary", "00" * 32, "", "9007199254740993"]
+    assert bitcloud("sql", "-o", document, statement).status == 0
+    first = json.loads(document.read_text("utf-8"))[0]
+    expected = {"nickname": "Mary", "key": "00" * 32, "none": None, "big": "9007199254740993"}
+    assert first == expected
+    other = tmp_path / "people"
+    assert bitcloud("sql", "--csv", "-o", other, statement).status == 0
+    assert other.read_bytes() == table.read_bytes()
+
+
+def test_sql_never_leaves_half_a_file(bitcloud: Any, nodepool: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there.csv"
+    there.write_text("mine")
+    result = bitcloud("sql", "-o", there, "SELECT 1")
+    assert (result.status, there.read_text()) == (1, "mine")
+    assert "--force" in result.err
+    assert bitcloud("sql", "-o", there, "SELECT nonsense", "--force").status == 1
+    assert there.read_text() == "mine"
+    assert bitcloud("sql", "-o", there, "SELECT 1 AS one", "--force").status == 0
+    assert there.read_text() == "one\n1\n"
+    nowhere = bitcloud("sql", "-o", tmp_path / "no" / "x.csv", "SELECT 1")
+    assert (nowhere.status, nowhere.err.count("\n")) == (1, 1)
+    unclear = bitcloud("sql", "-o", tmp_path / "x.txt", "SELECT 1")
+    assert (unclear.status, "--csv or --json" in unclear.err) == (1, True)
+    assert bitcloud("sql", "--csv", "--json", "SELECT 1").status == 1
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["home", "there.csv"]
+
+
+def test_sql_help_says_what_becomes_of_values(bitcloud: Any) -> None:
+    text = bitcloud("sql", "--help").out
+    for word in ("hexadecimal", "2^53", "NULL", "apostrophe", "--output people.csv"):
+        assert word in text
 
 
 def test_sql_refuses_all_else(bitcloud: Any, nodepool: Path) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -17,7 +14,7 @@ from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.row_bodies import NodeBody
 from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.nodepool import console as console_module
-from bitcloud_net.nodepool.console import Console, to_csv, to_json
+from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.row_store import open_row_store
 
 MARY = key_of("mary")
@@ -189,16 +186,3 @@ async def test_large_values_and_long_answers_are_bounded(
     table = await console.select("SELECT raw FROM np_row")
     assert table.cut_off
     assert len(table.rows) < 20
-
-
-async def test_exports(console: Console) -> None:
-    table = await console.select(
-        "SELECT 'a,\"b\"' AS text, x'00ff' AS blob, NULL AS none, 1.5 AS half, 2 AS two"
-    )
-    assert list(csv.reader(io.StringIO(to_csv(table)))) == [
-        ["text", "blob", "none", "half", "two"],
-        ['a,"b"', "00ff", "", "1.5", "2"],
-    ]
-    assert json.loads(to_json(table)) == [
-        {"text": 'a,"b"', "blob": "00ff", "none": None, "half": 1.5, "two": 2}
-    ]

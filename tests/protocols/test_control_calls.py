@@ -1,4 +1,5 @@
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bitcloud_net.protocols.control_calls import (
 )
 from bitcloud_net.protocols.control_client import ControlClient
 from bitcloud_net.testing.fake_client import FakeClient, grid_of, transfer
-from bitcloud_net.views import Health, Status, TestGrid, Transfer
+from bitcloud_net.views import Health, SqlAnswer, Status, TestGrid, Transfer
 
 
 async def test_views_come_back_as_they_went() -> None:
@@ -29,6 +30,11 @@ async def test_views_come_back_as_they_went() -> None:
     assert parse(Transfer, plain(transfer())) == transfer()
     assert parse(TestGrid | None, None) is None
     assert parse(TestGrid | None, plain(grid_of(3))) == grid_of(3)
+    cells = ("Mary", 2**62, -1.5, None, 1.0)
+    answer = SqlAnswer(columns=("a",) * 5, rows=(cells,), cut_off=False, seconds=0.1)
+    came = parse(SqlAnswer, json.loads(json.dumps(plain(answer))))
+    assert came == answer
+    assert [type(cell) for cell in came.rows[0]] == [type(cell) for cell in cells]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +48,8 @@ async def test_views_come_back_as_they_went() -> None:
         (Path, "a\0b"),
         (tuple[str, ...], "abc"),
         (tuple[str, ...], [1]),
+        (str | int | None, [1]),
+        (str | int | None, True),
         (Health, {"state": "healthy"}),
         (Health, {"state": "no such", "alive": 1, "total": 1, "needed": 1, "checked_s": 1}),
         (Health, []),

@@ -65,7 +65,7 @@ async def test_applications(desk: RowDesk) -> None:
     answer = await desk.select(f"SELECT move FROM {app.tables[0]}")
     assert answer.rows == (("d4",),)
     await desk.put("chess.moves", "0001", "null")
-    assert (await desk.select(f"SELECT count(*) FROM {app.tables[0]}")).rows == (("0",),)
+    assert (await desk.select(f"SELECT count(*) FROM {app.tables[0]}")).rows == ((0,),)
     await desk.uninstall("chess")
     assert desk.apps() == ()
 
