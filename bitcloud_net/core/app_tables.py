@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.table_rules import (
+from bitcloud_net.core.tables import (
     DAY_PERIODS,
     YEAR_PERIODS,
     Column,

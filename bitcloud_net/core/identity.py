@@ -21,7 +21,7 @@ from blake3 import blake3
 
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.keys import KEY_BYTES
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role
+from bitcloud_net.core.tables import DAY_PERIODS, Role
 from bitcloud_net.core.units import KIB
 
 NONCE_BYTES = 8

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.table_rules import NODE_LIFE_PERIODS
+from bitcloud_net.core.tables import NODE_LIFE_PERIODS
 
 SEATS = 16
 BELIEVED_SEATS = 24

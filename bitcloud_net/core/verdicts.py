@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import Lot
-from bitcloud_net.core.table_rules import DAY_PERIODS
+from bitcloud_net.core.tables import DAY_PERIODS
 
 WINDOW_PERIODS = 6
 BAD_PERIODS = 3

@@ -297,7 +297,7 @@ class Acceptance:
     def _missing_parent(self, row: SignedRow) -> tuple[int, bytes] | None:
         if row.body is None:
             return None
-        parents = parents_of(row.owner, row.body)
+        parents = parents_of(row, row.body)
         rule = self.registry.rule_of(row.table)
         if rule.columns:
             parents = ((Table.NODE if rule.writers & Role.NODE else Table.USER, row.owner),)

@@ -25,7 +25,7 @@ class Schema:
     version: int  # major * 65536 + minor
 
 
-NODEPOOL = Schema(name="nodepool", application_id=0x42434E50, version=1 * _MAJOR + 3)  # "BCNP"
+NODEPOOL = Schema(name="nodepool", application_id=0x42434E50, version=1 * _MAJOR + 4)  # "BCNP"
 OWN_ROWS = Schema(name="own_rows", application_id=0x42434F52, version=1 * _MAJOR + 1)  # "BCOR"
 
 

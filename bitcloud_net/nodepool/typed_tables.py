@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from bitcloud_net.core.row_bodies import (
-    AppBody,
-    Body,
-    DefinitionBody,
-    FaultBody,
-    FileBody,
-    FolderBody,
-    IdentityBody,
-    NodeBody,
-    PlacementBody,
-    UserBody,
-)
+from bitcloud_net.core.bodies.fields import Amount, Body, Bytes, Field, Many, Record, fields_of
+from bitcloud_net.core.bodies.kinds import Kind
+from bitcloud_net.core.row_bodies import KINDS, AppBody
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import Table, TableRule
+from bitcloud_net.core.tables import TableRule
 from bitcloud_net.core.units import HASH_BYTES
 
 _NOBODY = bytes(HASH_BYTES)
@@ -56,43 +45,47 @@ def unpack_holders(blob: bytes) -> tuple[bytes, ...]:
     return tuple(b"" if holder == _NOBODY else holder for holder in cut)
 
 
-def _columns(row: SignedRow, body: Body) -> _Columns:  # noqa: C901 - one case for each table
-    if isinstance(body, FileBody):
-        return (row.owner, row.key_suffix, body.folder, body.sealed)
-    if isinstance(body, PlacementBody):
-        return (row.owner, row.key_suffix, body.manifest, pack_holders(body.holders))
-    if isinstance(body, FolderBody):
-        return (row.owner, row.key_suffix, body.parent, body.open_key, body.sealed)
-    if isinstance(body, UserBody):
-        return (body.nickname,)
-    if isinstance(body, FaultBody):
-        return (row.owner, row.key_suffix, int(body.reason), body.count, body.recent)
-    if isinstance(body, IdentityBody):
-        return (row.owner, row.key_suffix[0], body.day, body.nonce, body.registered)
-    if isinstance(body, DefinitionBody):
-        return (row.owner, row.key_suffix, body.definition)
+def _columns(row: SignedRow, body: Body) -> _Columns:
     if isinstance(body, AppBody):
         return (row.owner, *body.values)
-    return _node_columns(body)
+    kind = KINDS[row.table]
+    cells = (_cell(spec, getattr(body, name)) for name, spec in fields_of(kind.body).items())
+    return (*_key_columns(kind, row), *cells)
 
 
-def _node_columns(body: NodeBody) -> _Columns:
-    addresses = json.dumps(body.addresses, ensure_ascii=False)
-    return (body.name, int(body.roles), addresses, body.capacity, body.used)
+def _key_columns(kind: Kind, row: SignedRow) -> _Columns:
+    """Return the owner and the parts of the key; nothing where the key is the owner."""
+    if not kind.key:
+        return ()
+    cells: list[Any] = [row.owner]
+    rest = row.key_suffix
+    for part in kind.key:
+        item, rest = rest[: part.length], rest[part.length :]
+        cells.append(int.from_bytes(item, "big") if part.is_number else item)
+    return tuple(cells)
 
 
-_COLUMN_COUNT: Mapping[int, int] = MappingProxyType(
-    {
-        Table.NODE: 5,
-        Table.USER: 1,
-        Table.FOLDER: 5,
-        Table.FILE: 4,
-        Table.PLACEMENT: 4,
-        Table.FAULT: 5,
-        Table.IDENTITY: 5,
-        Table.APP: 3,
-    }
-)
+def _cell(spec: Field, value: Any) -> Any:
+    """Return a value as its column holds it."""
+    if isinstance(spec, Many) and isinstance(spec.of, Bytes):
+        return pack_holders(value)
+    if isinstance(spec, Many | Record):
+        return json.dumps(_readable(spec, value), ensure_ascii=False)
+    return _readable(spec, value)
+
+
+def _readable(spec: Field, value: Any) -> Any:
+    """Return a value as people read it, in JSON too: amounts are decimal text, because they do not
+    fit an integer of SQL.
+    """
+    if isinstance(spec, Amount):
+        return str(value)
+    if isinstance(spec, Many):
+        return [_readable(spec.of, one) for one in value]
+    if isinstance(spec, Record):
+        fields = fields_of(spec.of).items()
+        return {name: _readable(field, getattr(value, name)) for name, field in fields}
+    return int(value) if isinstance(value, int) else value
 
 
 @cache
@@ -100,9 +93,16 @@ def _statements(rule: TableRule) -> tuple[str, str]:
     """Return the statements that insert and delete. The names come from rules, which are compiled
     in or were checked letter by letter; every value is a bound parameter.
     """
-    own = 1 + len(rule.columns) if rule.columns else _COLUMN_COUNT[rule.table]
-    marks = ", ".join("?" * (own + 4))
+    marks = ", ".join("?" * (_column_count(rule) + 4))
     return (
         f'INSERT OR REPLACE INTO "{rule.name}" VALUES ({marks})',
         f'DELETE FROM "{rule.name}" WHERE key = ?',
     )
+
+
+def _column_count(rule: TableRule) -> int:
+    """Return how many columns there are beside the key, and number, period and expiry."""
+    if rule.columns:
+        return 1 + len(rule.columns)
+    kind = KINDS[rule.table]
+    return len(fields_of(kind.body)) + (1 + len(kind.key) if kind.key else 0)

@@ -1,0 +1,146 @@
+"""Rows about nodes: what they offer, that they failed, that their identity was mined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from bitcloud_net.core.bodies.fields import (
+    Bits,
+    Body,
+    Choice,
+    Integer,
+    Many,
+    Text,
+    bad_body,
+)
+from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike
+from bitcloud_net.core.encoding import MAX_INTEGER
+from bitcloud_net.core.identity import MAX_SALT_DAYS
+from bitcloud_net.core.tables import (
+    DAY_PERIODS,
+    NODE_LIFE_PERIODS,
+    YEAR_PERIODS,
+    Exposure,
+    Role,
+    SyncKind,
+    Table,
+    TableRule,
+)
+from bitcloud_net.core.units import KIB
+from bitcloud_net.core.verdicts import MAX_RECENT, FaultReason
+
+MAX_ADDRESSES = 8
+"""IPv4, IPv6, Tor, and a few interfaces; more only slows dialling down."""
+MAX_ADDRESS_CHARS = 256
+"""A multiaddr with a Tor v3 name and a peer id has about 130."""
+MAX_NAME_CHARS = 64
+"""A nickname or a node's name."""
+MAX_CAPACITY_BYTES = 2**53
+"""8 PiB; every number stays exact in programs that count in doubles."""
+MAX_DAY = 2**32
+MAX_FAULT_COUNT = 30 * DAY_PERIODS
+"""A row lives for 30 days; it cannot have seen more periods."""
+FAULT_LIFE_PERIODS = 30 * DAY_PERIODS
+"""Faults and bans count against a node for a month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeBody(Body):
+    """A node: how to reach it and what it offers. Its key is its row's owner."""
+
+    name: Annotated[str, Text(MAX_NAME_CHARS)]  # may be empty
+    roles: Annotated[Role, Bits(Role)]
+    addresses: Annotated[tuple[str, ...], Many(Text(MAX_ADDRESS_CHARS), MAX_ADDRESSES)]
+    capacity: Annotated[int, Integer(MAX_CAPACITY_BYTES)]  # bytes it lends; 0: no storage node
+    used: Annotated[int, Integer(MAX_CAPACITY_BYTES)]  # bytes of it that are taken, as it says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultBody(Body):
+    """An auditor's word that a node failed. The target is the end of the row's key."""
+
+    reason: Annotated[FaultReason, Choice(FaultReason)]
+    count: Annotated[int, Integer(MAX_FAULT_COUNT)]  # periods in which it was seen
+    recent: Annotated[int, Integer(MAX_RECENT)]  # bit i: it was seen in the row's period - i
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityBody(Body):
+    """That the row's owner has mined an identity. Its role is the end of the row's key."""
+
+    day: Annotated[int, Integer(MAX_DAY)]  # whose beacon is the salt, in whole days since 1970
+    nonce: Annotated[int, Integer(MAX_INTEGER)]
+    registered: Annotated[int, Integer(MAX_DAY * DAY_PERIODS)]  # period of the first row
+
+
+def _check_fault(body: FaultBody) -> None:
+    if not body.recent & 1:
+        raise bad_body("recent: a fault is signed in a period in which it was seen")
+    if body.count < body.recent.bit_count():
+        raise bad_body("count: a fault counts fewer periods than it names")
+
+
+def _check_identity(body: IdentityBody) -> None:
+    if not 0 <= body.registered // DAY_PERIODS - body.day <= MAX_SALT_DAYS:
+        raise bad_body(f"registered: an identity is registered within {MAX_SALT_DAYS} days")
+
+
+def _auditor(row: RowLike, _body: FaultBody) -> Parents:
+    return ((Table.NODE, row.owner),)
+
+
+NODE = Kind(
+    rule=TableRule(
+        table=Table.NODE,
+        name="node",
+        exposure=Exposure.GLOBAL,
+        writers=Role.NODE,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=0,
+        max_row_bytes=2 * KIB,
+        slots_per_period=16,  # a row at each start, and when an address or the space changes
+        max_rows_per_owner=1,
+        max_life_periods=NODE_LIFE_PERIODS,
+    ),
+    body=NodeBody,
+)
+
+FAULT = Kind(
+    rule=TableRule(
+        table=Table.FAULT,
+        name="fault",
+        exposure=Exposure.GLOBAL,
+        writers=Role.NODE,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=32,
+        max_row_bytes=KIB,
+        slots_per_period=64,  # an auditor has 16 targets in a period, and few of them fail
+        max_rows_per_owner=1_024,
+        max_life_periods=FAULT_LIFE_PERIODS,
+    ),
+    body=FaultBody,
+    key=(KeyPart("target", 32),),
+    parents=_auditor,
+    check=_check_fault,
+)
+
+IDENTITY = Kind(
+    rule=TableRule(
+        table=Table.IDENTITY,
+        name="identity",
+        exposure=Exposure.GLOBAL,
+        writers=Role.NODE | Role.GRID_OWNER | Role.GATEWAY | Role.PUBLISHER,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=1,
+        max_row_bytes=KIB,
+        slots_per_period=16,
+        max_rows_per_owner=5,
+        max_life_periods=YEAR_PERIODS,
+    ),
+    body=IdentityBody,
+    key=(KeyPart("role", 1, is_number=True),),
+    check=_check_identity,
+)
+
+KINDS = (NODE, FAULT, IDENTITY)

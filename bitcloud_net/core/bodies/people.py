@@ -1,0 +1,39 @@
+"""Rows of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from bitcloud_net.core.bodies.fields import Body, Text
+from bitcloud_net.core.bodies.kinds import Kind
+from bitcloud_net.core.bodies.network import MAX_NAME_CHARS
+from bitcloud_net.core.tables import YEAR_PERIODS, Exposure, Role, SyncKind, Table, TableRule
+from bitcloud_net.core.units import KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserBody(Body):
+    """A person."""
+
+    nickname: Annotated[str, Text(MAX_NAME_CHARS)]
+
+
+USER = Kind(
+    rule=TableRule(
+        table=Table.USER,
+        name="user",
+        exposure=Exposure.PARTICIPANTS,
+        writers=Role.USER,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=0,
+        max_row_bytes=2 * KIB,
+        slots_per_period=16,
+        max_rows_per_owner=1,
+        max_life_periods=YEAR_PERIODS,
+        max_co_owners=1,  # the publisher that certifies the user
+    ),
+    body=UserBody,
+)
+
+KINDS = (USER,)

@@ -1,0 +1,17 @@
+-- 1.4: the other tables of grids, publishers and people.
+
+CREATE TABLE grid (
+    key              BLOB    NOT NULL PRIMARY KEY, -- owner
+    name             TEXT    NOT NULL,
+    is_open          INTEGER NOT NULL, -- 1: anybody may ask for a contract
+    prices           TEXT    NOT NULL, -- JSON array of {coin, gib_month, block}; amounts in decimals
+    storage          INTEGER NOT NULL, -- bytes that can still be had
+    bandwidth        INTEGER NOT NULL, -- bytes per second
+    availability_ppm INTEGER NOT NULL,
+    ping_ms          INTEGER NOT NULL,
+    least_storage    INTEGER NOT NULL, -- bytes of the smallest contract
+    least_periods    INTEGER NOT NULL, -- periods of the shortest contract
+    seq              INTEGER NOT NULL,
+    period           INTEGER NOT NULL,
+    expires          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
