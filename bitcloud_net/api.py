@@ -34,6 +34,9 @@ from bitcloud_net.views import (
     Health,
     HealthState,
     Holder,
+    Membership,
+    MembershipChanged,
+    MembershipState,
     News,
     NodeView,
     Promise,
@@ -70,6 +73,9 @@ __all__ = [
     "HealthState",
     "Holder",
     "LocalFault",
+    "Membership",
+    "MembershipChanged",
+    "MembershipState",
     "News",
     "NodeView",
     "PeerFault",
@@ -157,7 +163,27 @@ class Client(Protocol):
 
     async def contribute(self, *, folder: Path | None, capacity_bytes: int) -> Contribution:
         """Make this computer a storage node that lends ``capacity_bytes`` in ``folder``; with
-        ``folder`` None stop being one (what is held stays on disk for the next start)."""
+        ``folder`` None stop being one (what is held stays on disk for the next start).
+
+        Where identities are mined and this computer has none, it joins first: the answer is then
+        off but names the folder, and lending starts by itself when the search is over (see
+        ``MembershipChanged``, ``StatusChanged``)."""
+
+    async def membership(self, *, role: str = "node") -> Membership:
+        """Return how far this computer (or its person, for ``publisher`` and ``grid-owner``) is on
+        the way to ``role``: ``node``, ``gateway``, ``publisher`` or ``grid-owner``."""
+
+    async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
+        """Become a member of the network in ``role``: mine an identity and register it, or go on
+        with a search that was held. At once where nobody mines, or when it is registered already.
+
+        With ``wait`` the call ends when it is registered or somebody held the search; otherwise it
+        returns at once and the search goes on (see ``News``), also after a restart of the node.
+        Cancel: safe, and the search goes on; ``pause_join`` holds it.
+        """
+
+    async def pause_join(self) -> Membership:
+        """Hold the search under way; nothing of it is lost. Return the role that was searched."""
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """Return the transfers under way and the last hundred that ended, newest first."""

@@ -18,6 +18,7 @@ from bitcloud_net.services import test_grid
 from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.grid import Grid
+from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.library import Library, fingerprint
 from bitcloud_net.services.newsstand import Newsstand
 from bitcloud_net.services.publisher import Publisher
@@ -37,6 +38,7 @@ from bitcloud_net.views import (
     Details,
     Entry,
     EntryKind,
+    Membership,
     News,
     Published,
     SqlAnswer,
@@ -73,6 +75,7 @@ class Parts:
     traffic: Traffic
     syncer: Syncer
     row_desk: RowDesk
+    joiner: Joiner
     ban_list: BanList
     in_step: Callable[[], Awaitable[None]]  # waits, not for ever, until the first rows came
 
@@ -231,6 +234,18 @@ class LocalClient:
         """See ``Client``."""
         await self._parts.switches.contribute(folder, capacity_bytes)
         return self._parts.storage.view()
+
+    async def membership(self, *, role: str = "node") -> Membership:
+        """See ``Client``."""
+        return await self._parts.joiner.view(role)
+
+    async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
+        """See ``Client``."""
+        return await self._parts.joiner.join(role, wait=wait)
+
+    async def pause_join(self) -> Membership:
+        """See ``Client``."""
+        return await self._parts.joiner.pause()
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """See ``Client``."""

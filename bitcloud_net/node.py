@@ -42,6 +42,7 @@ from bitcloud_net.services.gateway import Gateway
 from bitcloud_net.services.gateway_source import GatewaySource
 from bitcloud_net.services.grid import Grid
 from bitcloud_net.services.home import Identity, open_home
+from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.judge import Judge
 from bitcloud_net.services.library import Library
 from bitcloud_net.services.neighbours import Neighbours
@@ -216,6 +217,7 @@ class _Builder:
             self._greeter().run,
             parts.traffic.run,
             parts.transfers.run,
+            parts.joiner.run,
             connector.run,
             self._neighbours.run,
         ):
@@ -293,6 +295,7 @@ class _Builder:
             syncer=self._syncer,
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
             ban_list=BanList(queries, network.node_id, self._clock.period),
+            joiner=self._make_joiner(),
             in_step=self._neighbours.in_step,
         )
 
@@ -324,6 +327,18 @@ class _Builder:
             gateway,
             self._settings,
             lambda settings: save_settings(self._home, settings),
+        )
+
+    def _make_joiner(self) -> Joiner:
+        return Joiner(
+            self._services,
+            self._home / "mining",
+            self._identity.key_of,
+            self._queries,
+            self._rows,
+            self._rows.admission,
+            period=self._clock.period,
+            tell=self._newsstand.publish,
         )
 
     def _greeter(self) -> Greeter:

@@ -171,6 +171,33 @@ class Contribution:
     served_bytes: int = 0  # share bytes handed out since the start
 
 
+class MembershipState(StrEnum):
+    """How far this computer, or its person, is on the way to a role."""
+
+    OPEN = "open"  # nobody mines on this network: every role is free
+    NONE = "none"  # not registered, and nothing is under way
+    MINING = "mining"
+    PAUSED = "paused"  # the search is held, also over restarts, until somebody joins again
+    JOINED = "joined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """One role on this network, and the search that it costs.
+
+    The search has no memory: ``left_s`` is an average, the same after an hour as at the beginning.
+    """
+
+    state: MembershipState
+    role: str = "node"  # "node", "gateway", "publisher" or "grid-owner"
+    tries: int = 0  # so far, over all runs
+    mean_tries: int = 0  # an identity costs so many on average; 0 where it is free
+    tries_per_s: float = 0.0  # in this run
+    left_s: int | None = None  # None while the speed is not known
+    registered_s: int | None = None  # when it was registered, seconds since 1970
+    cores: int = 0  # that search; one is left free
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
     """One storage node of the grid, as seen from here."""
@@ -345,7 +372,16 @@ class TestGridChanged:
     grid: TestGrid
 
 
-News: TypeAlias = EntriesChanged | TransferChanged | StatusChanged | TestGridChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipChanged:
+    """A search for an identity moved on, was held, or is over."""
+
+    membership: Membership
+
+
+News: TypeAlias = (
+    EntriesChanged | TransferChanged | StatusChanged | TestGridChanged | MembershipChanged
+)
 
 
 def to_json(view: object) -> Any:

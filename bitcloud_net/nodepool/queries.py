@@ -16,7 +16,14 @@ from typing import Any
 from bitcloud_net.core.app_tables import AppId
 from bitcloud_net.core.keys import NodeId, PublicKey
 from bitcloud_net.core.lots import Candidate, neighbourhood_of
-from bitcloud_net.core.row_bodies import FaultBody, FileBody, FolderBody, NodeBody, PlacementBody
+from bitcloud_net.core.row_bodies import (
+    FaultBody,
+    FileBody,
+    FolderBody,
+    IdentityBody,
+    NodeBody,
+    PlacementBody,
+)
 from bitcloud_net.core.table_rules import Role
 from bitcloud_net.core.verdicts import (
     FRAUD,
@@ -45,6 +52,14 @@ class Node:
         addresses = self.body.addresses
         hood = neighbourhood_of(addresses[0]) if addresses else ""
         return Candidate(node=self.id, since=0, neighbourhood=hood)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """That a key was mined for a role."""
+
+    body: IdentityBody
+    expires: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +199,15 @@ class Queries:
         )
         return tuple((AppId(app), text) for app, text in await self._all(sql, period))
 
-    async def has_identity(self, owner: bytes, role: Role) -> bool:
-        """Whether a key has registered as mined for a role."""
-        sql = "SELECT 1 FROM identity WHERE key = ?"
-        return await self._one(sql, owner + bytes([role])) is not None
+    async def registration(self, owner: bytes, role: Role) -> Registration | None:
+        """Return how a key has registered as mined for a role."""
+        sql = "SELECT day, nonce, registered, expires FROM identity WHERE key = ?"
+        found = await self._one(sql, owner + bytes([role]))
+        if found is None:
+            return None
+        day, nonce, registered, expires = found
+        body = IdentityBody(day=day, nonce=nonce, registered=registered)
+        return Registration(body=body, expires=expires)
 
     async def bans(self, period: int) -> tuple[Ban, ...]:
         """Return the bans that run in ``period`` or ended within the month before, oldest first."""

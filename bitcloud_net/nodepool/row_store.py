@@ -75,7 +75,7 @@ class RowStore:
         self, database: Database, own: OwnRows, clock: PeriodClock, admission: Admission
     ) -> None:
         self.database = database
-        self._admission = admission
+        self.admission = admission
         self._registry = AppRegistry()
         self._own = own
         self._clock = clock
@@ -354,7 +354,7 @@ class RowStore:
                 self._waiting,
                 self._tally,
                 now=now,
-                admission=self._admission,
+                admission=self.admission,
                 registry=self._registry,
             )
             return work(acceptance), acceptance

@@ -26,6 +26,8 @@ from bitcloud_net.views import (
     Details,
     EntriesChanged,
     Entry,
+    Membership,
+    MembershipChanged,
     Published,
     SqlAnswer,
     Status,
@@ -66,6 +68,9 @@ CALLS: Final[Mapping[str, Call]] = {
     "contribute": Call(
         arguments={"folder": Path | None, "capacity_bytes": int}, result=Contribution
     ),
+    "membership": Call(arguments={"role": str}, result=Membership),
+    "join": Call(arguments={"role": str, "wait": bool}, result=Membership),
+    "pause_join": Call(arguments={}, result=Membership),
     "transfers": Call(arguments={}, result=tuple[Transfer, ...]),
     "pause": Call(arguments={"transfer": str}),
     "resume": Call(arguments={"transfer": str}),
@@ -83,7 +88,13 @@ CALLS: Final[Mapping[str, Call]] = {
 
 NEWS: Final = {
     kind.__name__: kind
-    for kind in (EntriesChanged, TransferChanged, StatusChanged, TestGridChanged)
+    for kind in (
+        EntriesChanged,
+        TransferChanged,
+        StatusChanged,
+        TestGridChanged,
+        MembershipChanged,
+    )
 }
 
 ERRORS: Final = {

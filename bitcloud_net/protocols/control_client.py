@@ -19,6 +19,7 @@ from bitcloud_net.views import (
     Contribution,
     Details,
     Entry,
+    Membership,
     News,
     Published,
     SqlAnswer,
@@ -115,6 +116,18 @@ class ControlClient:
         where = _absolute(folder) if folder is not None else None
         answer = await self._call("contribute", folder=where, capacity_bytes=capacity_bytes)
         return cast(Contribution, answer)
+
+    async def membership(self, *, role: str = "node") -> Membership:
+        """See ``Client``."""
+        return cast(Membership, await self._call("membership", role=role))
+
+    async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
+        """See ``Client``."""
+        return cast(Membership, await self._call("join", role=role, wait=wait))
+
+    async def pause_join(self) -> Membership:
+        """See ``Client``."""
+        return cast(Membership, await self._call("pause_join"))
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """See ``Client``."""

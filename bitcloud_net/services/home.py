@@ -24,6 +24,7 @@ from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.names import entry_name
 from bitcloud_net.core.recovery import Role, role_key, role_secret, seed_from_words, words_from_seed
 from bitcloud_net.core.row_bodies import MAX_NAME_CHARS
+from bitcloud_net.core.table_rules import Role as TableRole
 from bitcloud_net.settings import PUBLIC_NETWORK, Settings, load_settings, save_settings
 from bitcloud_net.storage.vault import create_vault, lock_kind, open_vault
 from bitcloud_net.storage.vault_format import LockKind
@@ -40,6 +41,11 @@ class Identity:
     node: SigningKey
     user: SigningKey
     log_key: bytes  # seals what is secret in the transfer log
+
+    def key_of(self, role: TableRole) -> SigningKey:
+        """Return the key that joins in a role: nodes and gateways are machines, publishers and
+        grid owners are people, who take their identity along with their 24 words."""
+        return self.node if role in TableRole.NODE | TableRole.GATEWAY else self.user
 
 
 def default_home() -> Path:

@@ -1,22 +1,29 @@
-"""Makes this key a node (or gateway, publisher …): mine, register, done. Once is enough."""
+"""Makes a key a node (or gateway, publisher …): mine, register, keep registered. Once is enough."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-from bitcloud_net.core.identity import MAX_SALT_DAYS, Admission, day_of
+import trio
+
+from bitcloud_net.core.identity import MAX_SALT_DAYS, Admission, Puzzle, day_of
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import Body, IdentityBody
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.table_rules import YEAR_PERIODS, Role, Table
+from bitcloud_net.nodepool.queries import Registration
 from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
+
+RENEW_PERIODS = YEAR_PERIODS // 2
+"""A registration with less than this to live is signed again. A computer that is on at least twice
+a year never loses it."""
 
 
 class Identities(Protocol):
     """What the keeper reads (``nodepool.queries``)."""
 
-    async def has_identity(self, owner: bytes, role: Role) -> bool: ...
+    async def registration(self, owner: bytes, role: Role) -> Registration | None: ...
 
 
 class RowWriter(Protocol):
@@ -46,6 +53,11 @@ class IdentityKeeper:
         self._admission = admission
         self._period = period
 
+    async def registered(self, role: Role) -> int | None:
+        """Return the period in which this key was registered in ``role``; None when it is not."""
+        found = await self._queries.registration(self._key.public, role)
+        return None if found is None else found.body.registered
+
     async def ensure(self, role: Role, on_progress: Callable[[MiningProgress], None]) -> None:
         """Return when this key is registered in ``role``: at once when it is, or where nobody has
         to mine; otherwise after mining. A search that took longer than its day is good for begins
@@ -57,15 +69,50 @@ class IdentityKeeper:
             BadInput: ``owner-banned``.
             LocalFault: the disk.
         """
-        if self._admission.is_free or await self._queries.has_identity(self._key.public, role):
+        if self._admission.is_free or await self.registered(role) is not None:
             return
         while True:
-            day = day_of(self._period())
-            puzzle = self._admission.puzzle(self._key.public, role, day)
-            nonce = await self._miner.mine(puzzle, on_progress)
-            now = self._period()
-            if day_of(now) - day <= MAX_SALT_DAYS:
+            puzzle = self._admission.puzzle(self._key.public, role, self._salt_day())
+            nonce = await self._mine(puzzle, on_progress)
+            if nonce is not None:
                 break
-        body = IdentityBody(day=day, nonce=nonce, registered=now)
+        body = IdentityBody(day=puzzle.day, nonce=nonce, registered=self._period())
         await self._rows.write(Table.IDENTITY, bytes([role]), body, signer=self._key)
         self._miner.forget()
+
+    async def renew(self, role: Role) -> None:
+        """Sign the registration again when half of its life is over.
+
+        Raises:
+            BadInput: ``owner-banned``.
+            LocalFault: the disk.
+        """
+        found = await self._queries.registration(self._key.public, role)
+        if found is not None and found.expires - self._period() < RENEW_PERIODS:
+            await self._rows.write(Table.IDENTITY, bytes([role]), found.body, signer=self._key)
+
+    def _salt_day(self) -> int:
+        """The day of the search that was noted, as long as it is good for a whole day more."""
+        today = day_of(self._period())
+        noted = self._miner.unfinished()
+        if noted is not None and 0 <= today - noted.day < MAX_SALT_DAYS:
+            return noted.day
+        return today
+
+    async def _mine(
+        self, puzzle: Puzzle, on_progress: Callable[[MiningProgress], None]
+    ) -> int | None:
+        """Return the nonce, or None when the day has become too old."""
+
+        def watch(progress: MiningProgress) -> None:
+            on_progress(progress)
+            if self._is_late(puzzle):
+                scope.cancel()
+
+        nonce: int | None = None
+        with trio.CancelScope() as scope:
+            nonce = await self._miner.mine(puzzle, watch)
+        return None if self._is_late(puzzle) else nonce
+
+    def _is_late(self, puzzle: Puzzle) -> bool:
+        return day_of(self._period()) - puzzle.day > MAX_SALT_DAYS

@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-from bitcloud_net.views import EntriesChanged, News, TransferChanged
+from bitcloud_net.views import EntriesChanged, MembershipChanged, News, TransferChanged
 
 MAX_WAITING: Final = 1024
 """Different things that may wait for one reader; of more, the oldest are dropped."""
@@ -63,6 +63,8 @@ def _name(news: News) -> tuple[str, str]:
     """Return what a piece of news is about; a later one about the same replaces it."""
     if isinstance(news, TransferChanged):
         return "transfer", news.transfer.id
+    if isinstance(news, MembershipChanged):
+        return "membership", news.membership.role
     if isinstance(news, EntriesChanged):
         return "entries", news.path
     return type(news).__name__, ""

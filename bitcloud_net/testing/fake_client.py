@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -23,6 +24,9 @@ from bitcloud_net.api import (
     Health,
     HealthState,
     Holder,
+    Membership,
+    MembershipChanged,
+    MembershipState,
     News,
     Promise,
     Published,
@@ -64,6 +68,9 @@ class FakeClient:
         self.grid: TestGrid | None = None
         self.installed: list[AppView] = []
         self.banned: list[BanView] = []
+        self.members: dict[str, Membership] = {}  # by role; who is not in it has not joined
+        self.mean_tries = 0  # what an identity costs; 0: nobody mines
+        self._searched = trio.Event()
         self.gateway: str | None = "http://127.0.0.1:4242"
 
     async def status(self) -> Status:
@@ -165,6 +172,60 @@ class FakeClient:
         self._note("contribute", folder, capacity_bytes)
         where = None if folder is None else str(folder)
         return Contribution(on=folder is not None, folder=where, capacity_bytes=capacity_bytes)
+
+    async def membership(self, *, role: str = "node") -> Membership:
+        """See ``Client``."""
+        self._note("membership", role)
+        return self._member(role)
+
+    async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
+        """See ``Client``. The search stands still until a test calls ``mine``."""
+        self._note("join", role, wait)
+        if self._member(role).state in (MembershipState.NONE, MembershipState.PAUSED):
+            self._searched = trio.Event()
+            self._search(role, state=MembershipState.MINING, cores=3)
+        while wait and self._member(role).state is MembershipState.MINING:
+            await self._searched.wait()
+        return self._member(role)
+
+    async def pause_join(self) -> Membership:
+        """See ``Client``."""
+        self._note("pause_join")
+        role = self._mining_role()
+        if role is None:
+            return self._member("node")
+        self._search(role, state=MembershipState.PAUSED, tries_per_s=0.0, left_s=None)
+        return self._member(role)
+
+    def mine(self, tries: int, *, per_s: float = 20.0, found: bool = False) -> None:
+        """Let the search under way make ``tries`` more tries; with ``found`` it ends well."""
+        role = self._mining_role()
+        assert role is not None, "nothing is being searched"
+        member = self._member(role)
+        self._search(
+            role,
+            state=MembershipState.JOINED if found else MembershipState.MINING,
+            tries=member.tries + tries,
+            tries_per_s=0.0 if found else per_s,
+            left_s=None if found else int(self.mean_tries / per_s),
+            registered_s=1_700_000_000 if found else None,
+        )
+
+    def _member(self, role: str) -> Membership:
+        if not self.mean_tries:
+            return Membership(state=MembershipState.OPEN, role=role)
+        nobody = Membership(state=MembershipState.NONE, role=role, mean_tries=self.mean_tries)
+        return self.members.get(role, nobody)
+
+    def _mining_role(self) -> str | None:
+        mining = MembershipState.MINING
+        return next((role for role, each in self.members.items() if each.state is mining), None)
+
+    def _search(self, role: str, **changes: Any) -> None:
+        self.members[role] = dataclasses.replace(self._member(role), **changes)
+        self.news_items.append(MembershipChanged(membership=self.members[role]))
+        if self.members[role].state is not MembershipState.MINING:
+            self._searched.set()
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """See ``Client``."""

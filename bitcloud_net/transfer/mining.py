@@ -1,17 +1,23 @@
-"""Mining an identity: on all cores but one, with progress, pause, and resume after a kill.
+"""Mining an identity: on all cores but one, with progress, and going on after a kill.
 
 Nonces are tried in order, several at a time. Where the search stands is written down every few
-seconds, so a killed process loses that much and no more. A search is bound to its day's salt: when
-the day is too old, it begins anew with a fresh one.
+seconds, so a killed process loses that much and no more. A search is bound to its puzzle (key,
+role, day, difficulty): another one begins at its own first nonce.
+
+Each try runs in a thread of the lowest priority, and Argon2id holds no lock of the interpreter: the
+node and the window stay as quick as before. What the person runs beside it comes first.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +30,8 @@ REPORT_S: Final = 1.0
 """Time between two progress reports."""
 SAVE_S: Final = 5.0
 """Time between two notes of where the search stands: what a kill costs at most."""
+LOWEST_PRIORITY: Final = 19
+MAX_NOTE_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,34 +42,27 @@ class MiningProgress:
     mean_tries: int
     per_s: float  # in this run
     seconds_left: float | None  # on average, whatever was tried before: the search has no memory
-    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A search that was noted and is not over."""
+
+    puzzle: str  # names the puzzle, see ``_fingerprint``
+    day: int
+    tried: int
+    held: bool = False  # by a person, who has to ask for it again
 
 
 class IdentityMiner:
-    """One search at a time. ``pause`` and ``resume`` may be called while it runs."""
+    """One search at a time, noted in one file."""
 
     def __init__(self, state: Path, *, workers: int | None = None) -> None:
         """``state`` is the file in which the search is noted; ``workers`` None: all cores but
         one.
         """
         self._state = state
-        self._workers = workers or max(1, (os.cpu_count() or 2) - 1)
-        self._go = trio.Event()
-        self._go.set()
-
-    @property
-    def paused(self) -> bool:
-        """Whether the search is held."""
-        return not self._go.is_set()
-
-    def pause(self) -> None:
-        """Hold the search after the tries under way; it stays held until ``resume``."""
-        if self._go.is_set():
-            self._go = trio.Event()
-
-    def resume(self) -> None:
-        """Go on."""
-        self._go.set()
+        self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
 
     async def mine(self, puzzle: Puzzle, on_progress: Callable[[MiningProgress], None]) -> int:
         """Search until found and return the nonce. Goes on where an earlier run of the same puzzle
@@ -70,32 +71,44 @@ class IdentityMiner:
         Raises:
             LocalFault: ``cannot-write``: the state file.
         """
-        search = _Search(puzzle, self._load(puzzle))
+        noted = self.unfinished()
+        known = noted is not None and noted.puzzle == _fingerprint(puzzle)
+        search = _Search(puzzle, noted.tried if noted is not None and known else 0)
+        self._save(search)  # says at once whether it can be noted at all
         try:
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as nursery, _patient_threads(self.workers) as attempt:
                 nursery.start_soon(self._report, search, on_progress)
                 nursery.start_soon(self._save_often, search)
                 async with trio.open_nursery() as tries:
-                    for _ in range(self._workers):
-                        tries.start_soon(self._try_all, search)
+                    for _ in range(self.workers):
+                        tries.start_soon(_try_all, search, attempt)
                 nursery.cancel_scope.cancel()
         finally:
             self._save(search)
         assert search.found is not None
         return search.found
 
+    def unfinished(self) -> Unfinished | None:
+        """Return the search that was noted, if there is one that can be read."""
+        with suppress(OSError, ValueError, TypeError):
+            with self._state.open("rb") as file:
+                note = Unfinished(**json.loads(file.read(MAX_NOTE_BYTES)))
+            if all(type(each) is int and each >= 0 for each in (note.day, note.tried)):
+                return note
+        return None
+
+    def hold(self) -> None:
+        """Note that a person stopped the search, which then does not go on by itself.
+
+        Raises:
+            LocalFault: ``cannot-write``.
+        """
+        if (note := self.unfinished()) is not None:
+            self._write(replace(note, held=True))
+
     def forget(self) -> None:
         """Drop the note, once the identity is safe elsewhere."""
         self._state.unlink(missing_ok=True)
-
-    async def _try_all(self, search: _Search) -> None:
-        while search.found is None:
-            await self._go.wait()
-            nonce = search.take()
-            if await trio.to_thread.run_sync(search.puzzle.holds, nonce):
-                search.succeed(nonce)
-            else:
-                search.fail(nonce)
 
     async def _report(self, search: _Search, on_progress: Callable[[MiningProgress], None]) -> None:
         start, before = trio.current_time(), search.tried
@@ -109,7 +122,6 @@ class IdentityMiner:
                     mean_tries=mean,
                     per_s=per_s,
                     seconds_left=mean / per_s if per_s else None,
-                    paused=self.paused,
                 )
             )
             await trio.sleep(REPORT_S)
@@ -119,18 +131,17 @@ class IdentityMiner:
             await trio.sleep(SAVE_S)
             self._save(search)
 
-    def _load(self, puzzle: Puzzle) -> int:
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            note = json.loads(self._state.read_text("utf-8"))
-            if note["puzzle"] == _fingerprint(puzzle):
-                return max(0, int(note["tried"]))
-        return 0
-
     def _save(self, search: _Search) -> None:
-        note = json.dumps({"puzzle": _fingerprint(search.puzzle), "tried": search.tried})
+        puzzle = search.puzzle
+        self._write(
+            Unfinished(puzzle=_fingerprint(puzzle), day=puzzle.day, tried=search.tried, held=False)
+        )
+
+    def _write(self, note: Unfinished) -> None:
         fresh = self._state.with_name(self._state.name + ".new")
         try:
-            fresh.write_text(note, "utf-8")
+            self._state.parent.mkdir(mode=0o700, exist_ok=True)
+            fresh.write_text(json.dumps(asdict(note)), "utf-8")
             fresh.replace(self._state)
         except OSError as error:
             raise LocalFault(f"cannot note the search: {error}", code="cannot-write") from error
@@ -166,6 +177,31 @@ class _Search:
         again.
         """
         self.found = nonce
+
+
+async def _try_all(search: _Search, attempt: Callable[[int, Puzzle], bool]) -> None:
+    limiter = trio.CapacityLimiter(1)
+    while search.found is None:
+        nonce = search.take()
+        if await trio.to_thread.run_sync(attempt, nonce, search.puzzle, limiter=limiter):
+            search.succeed(nonce)
+        else:
+            search.fail(nonce)
+
+
+@asynccontextmanager
+async def _patient_threads(count: int) -> AsyncIterator[Callable[[int, Puzzle], bool]]:
+    """Open threads that yield to everything else. Trio's own are shared with the rest of the node,
+    and a thread that has lowered its priority cannot raise it again.
+    """
+    with ThreadPoolExecutor(count, "mining", initializer=_step_back) as threads:
+        yield lambda nonce, puzzle: threads.submit(puzzle.holds, nonce).result()
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere a priority belongs to the whole process
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def _fingerprint(puzzle: Puzzle) -> str:

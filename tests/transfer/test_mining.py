@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
 from pathlib import Path
 
+import pytest
 import trio
 
+from bitcloud_net.core.errors import LocalFault
 from bitcloud_net.core.identity import Difficulty, Puzzle, puzzle_for
 from bitcloud_net.core.table_rules import Role
 from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
@@ -52,13 +57,47 @@ async def test_damaged_notes_only_cost_time(tmp_path: Path) -> None:
         assert puzzle(3).holds(await IdentityMiner(state).mine(puzzle(3), lambda _: None))
 
 
-async def test_pause_holds_it(tmp_path: Path) -> None:
+async def test_a_search_that_was_held_says_so_until_it_goes_on(tmp_path: Path) -> None:
     miner = IdentityMiner(tmp_path / "search.json", workers=1)
-    miner.pause()
-    seen: list[MiningProgress] = []
+    miner.hold()
+    assert miner.unfinished() is None
     with trio.move_on_after(0.1):
-        await miner.mine(puzzle(0), seen.append)
-    assert seen[0].paused
-    assert seen[0].tried == 0
-    miner.resume()
-    assert await miner.mine(puzzle(0), seen.append) == 0
+        await miner.mine(puzzle(30), lambda _: None)
+    again = IdentityMiner(tmp_path / "search.json", workers=1)
+    before = again.unfinished()
+    assert before is not None
+    assert not before.held
+    again.hold()
+    held = again.unfinished()
+    assert held is not None
+    assert held.held
+    assert (held.day, held.tried) == (20_000, before.tried)
+    assert await again.mine(puzzle(0), lambda _: None) == 0
+    assert again.unfinished() is not None
+    again.forget()
+    assert again.unfinished() is None
+
+
+async def test_a_full_disk_is_told_before_hours_are_spent(tmp_path: Path) -> None:
+    (tmp_path / "mining").write_text("a file where the folder should be")
+    with trio.fail_after(5), pytest.raises(LocalFault, match="cannot note"):
+        await IdentityMiner(tmp_path / "mining" / "node.json").mine(puzzle(30), lambda _: None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority belongs to a process")
+async def test_tries_step_back_and_leave_the_rest_of_the_node_alone(tmp_path: Path) -> None:
+    before = os.nice(0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(
+            IdentityMiner(tmp_path / "search.json", workers=2).mine, puzzle(30), lambda _: None
+        )
+        with trio.fail_after(5):
+            while _priorities("mining") != [19, 19]:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert await trio.to_thread.run_sync(os.nice, 0) == before
+
+
+def _priorities(name: str) -> list[int]:
+    threads = [each for each in threading.enumerate() if each.name.startswith(name)]
+    return [os.getpriority(os.PRIO_PROCESS, each.native_id or 0) for each in threads]
