@@ -35,6 +35,7 @@ from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.app_carrier import AppCarrier
 from bitcloud_net.services.ban_list import BanList
+from bitcloud_net.services.beacons import Beacons
 from bitcloud_net.services.connector import Connector
 from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.services.fetcher import Fetcher
@@ -53,7 +54,7 @@ from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.row_desk import RowDesk
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
-from bitcloud_net.services.syncer import Syncer, clock_beacon
+from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.services.traffic import Traffic
 from bitcloud_net.services.transfers import Transfers
 from bitcloud_net.settings import Settings, save_settings
@@ -114,6 +115,7 @@ async def open_node(
     settings, identity = await open_home(home, passphrase)
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(home))
+        beacons = Beacons(settings.network)
         # Peers ask for rows as long as there is a network: the database closes after it.
         rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=clock))
         network = await stack.enter_async_context(
@@ -130,7 +132,7 @@ async def open_node(
         stack.callback(services.cancel_scope.cancel)
         _keep_port(home, settings, options, network)
         builder = _Builder(
-            home, settings, identity, network, rows, log, services, options, clock, random
+            home, settings, identity, network, rows, beacons, log, services, options, clock, random
         )
         client = await builder.start()
         await services.start(ControlServer(client, control_path(home)).run)
@@ -173,6 +175,7 @@ class _Builder:
         identity: Identity,
         network: Network,
         rows: RowStore,
+        beacon: Beacons,
         log: TransferLog,
         services: trio.Nursery,
         options: Options,
@@ -185,6 +188,7 @@ class _Builder:
         self._identity = identity
         self._network = network
         self._rows = rows
+        self._beacon = beacon
         self._log = log
         self._services = services
         self._clock = clock
@@ -198,7 +202,13 @@ class _Builder:
         """Build and start everything; return when the node is ready for calls."""
         options = self._options
         bootstrap = (*self._settings.bootstrap, *options.bootstrap)
-        self._syncer = Syncer(self._network, self._rows, clock=self._clock, random=self._random)
+        self._syncer = Syncer(
+            self._network,
+            self._rows,
+            clock=self._clock,
+            random=self._random,
+            beacon=self._beacon,
+        )
         connector = Connector(self._network, self._random, bootstrap)
         self._neighbours = Neighbours(
             self._network,
@@ -367,7 +377,7 @@ class _Builder:
             self._rows,
             self._network,
             period=self._clock.period,
-            beacon=clock_beacon,
+            beacon=self._beacon,
         )
 
     def _punish(self, fault: PeerFault) -> None:
