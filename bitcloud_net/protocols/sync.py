@@ -71,6 +71,12 @@ class Allowance(Protocol):
             Refused: ``budget``: it is used up.
         """
 
+    async def rest(self) -> None:
+        """Wait until this partner's rows may be checked again."""
+
+    def note_checked(self, rows: int) -> None:
+        """Count rows whose signatures were checked."""
+
 
 @dataclass(slots=True)
 class SyncReport:
@@ -205,7 +211,9 @@ class _Asking:
             if not least <= reply.considered <= len(asked):
                 raise BadMessage("an answer to nothing", peer=self._peer)
             self._allowance.spend(sum(map(len, reply.raws)))
+            await self._allowance.rest()
             outcomes = await self._rows.take(of, reply.raws, source=self._peer)
+            self._allowance.note_checked(_checked(outcomes))
             _blame(outcomes, self._peer)
             self._count_received(outcomes)
             if is_news:
@@ -318,7 +326,9 @@ class _Answering:
 
     async def _take(self, rows: wire.Rows) -> wire.Answer:
         self._allowance.spend(sum(map(len, rows.raws)))
+        await self._allowance.rest()
         outcomes = await self._rows.take(rows.set, rows.raws, source=self._stream.peer)
+        self._allowance.note_checked(_checked(outcomes))
         _blame(outcomes, self._stream.peer)
         if rows.hops:
             self._relay(_new(outcomes), rows.hops - 1)
@@ -389,6 +399,11 @@ def _blame(outcomes: Sequence[Outcome], peer: NodeId) -> None:
 
 def _new(outcomes: Sequence[Outcome]) -> list[bytes]:
     return [o.row.raw for o in outcomes if o.fate is Fate.ACCEPTED and o.row is not None]
+
+
+def _checked(outcomes: Sequence[Outcome]) -> int:
+    """Return for how many rows a signature was looked at."""
+    return len(outcomes) - _count(outcomes, Fate.KNOWN) - _count(outcomes, Fate.STALE)
 
 
 def _count(outcomes: Sequence[Outcome], fate: Fate) -> int:

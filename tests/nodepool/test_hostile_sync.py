@@ -17,6 +17,7 @@ from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.net.network import ProtocolId, Stream
+from bitcloud_net.protocols import pace
 from bitcloud_net.services import syncer
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
@@ -200,3 +201,47 @@ async def test_a_partner_that_lies_costs_one_session(
         assert len(asked) < 30
         assert (rude.node_id in member.network.peers) == (not stingy)
         assert sum(member.store.counts.values()) == 0
+
+
+async def test_signatures_are_checked_at_a_bounded_pace(
+    tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T-verify-dos: at most 200 signatures a second for one peer, and nothing is lost."""
+    checked: list[float] = []
+    verify = SignedRow.verify
+
+    def counted(row: SignedRow) -> None:
+        checked.append(trio.current_time())
+        verify(row)
+
+    def person(number: int) -> bytes:
+        now = FixedClock().period()
+        numbers = {"seq": 1, "period": now, "slot": 0, "expires": now + 9}
+        body = UserBody(nickname="")
+        return make_row(Table.USER, b"", body, signer=key_of(f"p{number}"), **numbers).raw
+
+    async with one_and_rude(tmp_path) as (member, rude):
+        async with open_member(rude._hub, tmp_path / "two", "two") as friend:
+            await friend.network.connect(member.network.addresses[0])
+            await until(lambda: member.syncer.state.in_step > 0, 60, "it has caught up")
+        monkeypatch.setattr(SignedRow, "verify", counted)
+        started = trio.current_time()
+        raws = [person(number) for number in range(6_000)]
+
+        async def flood(mine: list[bytes]) -> None:
+            stream = await open_stream(member, rude)
+            for batch in wire.batches(mine):
+                again = wire.Rows(set=1, raws=batch)
+                for _ in range(3):  # what is held already costs nothing
+                    await ask(stream, again)
+
+        async with trio.open_nursery() as nursery:
+            for at in range(4):
+                nursery.start_soon(flood, raws[at::4])
+        assert member.store.counts[Table.USER] == 6_000
+        assert len(checked) == 6_000
+        for seconds in range(1, 40):
+            early = sum(at <= started + seconds for at in checked)
+            batches = 4 * wire.MAX_BATCH_ROWS  # one more of each stream may be under way
+            assert early <= pace.BURST_ROWS + pace.ROWS_PER_S * seconds + batches
+        assert checked[-1] - started > (6_000 - pace.BURST_ROWS) / pace.ROWS_PER_S - 11
