@@ -59,11 +59,11 @@ PROOFS = 0
 
 
 class Exposure(Enum):
-    """Who may see a table's rows."""
+    """Who may see a table's rows; see ``core.audience``."""
 
     PRIVATE = "private"  # never leaves this machine
-    GRID = "grid"  # the members of one grid
-    PARTICIPANTS = "participants"  # those who take part in the thing that the row is about
+    PARTICIPANTS = "participants"  # those whom the row names
+    GRID = "grid"  # and the grids and gateways that act for them
     GLOBAL = "global"  # everybody
 
 
@@ -121,6 +121,7 @@ class TableRule:
     max_rows_per_owner: int  # rows of one owner held at a time
     max_life_periods: int  # from signing to expiry
     max_co_owners: int = 0
+    members: bool = False  # the users of a publisher that a row names may see it, too
     partners: int = DEFAULT_PARTNERS
     near_partners: int = DEFAULT_NEAR_PARTNERS
     check_every_s: int = PERIOD_S

@@ -57,12 +57,9 @@ def _key_columns(kind: Kind, row: SignedRow) -> _Columns:
     """Return the owner and the parts of the key; nothing where the key is the owner."""
     if not kind.key:
         return ()
-    cells: list[Any] = [row.owner]
-    rest = row.key_suffix
-    for part in kind.key:
-        item, rest = rest[: part.length], rest[part.length :]
-        cells.append(int.from_bytes(item, "big") if part.is_number else item)
-    return tuple(cells)
+    parts = zip(kind.key, kind.parts(row), strict=True)
+    cells = (int.from_bytes(item, "big") if part.is_number else item for part, item in parts)
+    return (row.owner, *cells)
 
 
 def _cell(spec: Field, value: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from bitcloud_net.core.bodies.fields import Body, Text
-from bitcloud_net.core.bodies.kinds import Kind
+from bitcloud_net.core.bodies.kinds import Kind, has_no_publisher
 from bitcloud_net.core.bodies.network import MAX_NAME_CHARS
 from bitcloud_net.core.tables import YEAR_PERIODS, Exposure, Role, SyncKind, Table, TableRule
 from bitcloud_net.core.units import KIB
@@ -23,7 +23,7 @@ USER = Kind(
     rule=TableRule(
         table=Table.USER,
         name="user",
-        exposure=Exposure.PARTICIPANTS,
+        exposure=Exposure.GRID,
         writers=Role.USER,
         sync=SyncKind.PROXIMITY,
         key_suffix_bytes=0,
@@ -32,8 +32,10 @@ USER = Kind(
         max_rows_per_owner=1,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,  # the publisher that certifies the user
+        members=True,
     ),
     body=UserBody,
+    is_public=has_no_publisher,
 )
 
 KINDS = (USER,)

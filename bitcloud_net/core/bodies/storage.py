@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from bitcloud_net.core.bodies.fields import Blob, Body, Bytes, Many
-from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike
+from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike, has_no_publisher
 from bitcloud_net.core.tables import YEAR_PERIODS, Exposure, Role, SyncKind, Table, TableRule
 from bitcloud_net.core.units import HASH_BYTES, INLINE_BYTES, KIB, MAX_SHARES
 
@@ -67,7 +67,7 @@ FOLDER = Kind(
     rule=TableRule(
         table=Table.FOLDER,
         name="folder",
-        exposure=Exposure.PARTICIPANTS,
+        exposure=Exposure.GRID,
         writers=Role.USER,
         sync=SyncKind.PROXIMITY,
         key_suffix_bytes=FOLDER_ID_BYTES,
@@ -76,17 +76,19 @@ FOLDER = Kind(
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+        members=True,
     ),
     body=FolderBody,
     key=(KeyPart("id", FOLDER_ID_BYTES),),
     parents=_above_folder,
+    is_public=has_no_publisher,
 )
 
 FILE = Kind(
     rule=TableRule(
         table=Table.FILE,
         name="file",
-        exposure=Exposure.PARTICIPANTS,
+        exposure=Exposure.GRID,
         writers=Role.USER,
         sync=SyncKind.PROXIMITY,
         key_suffix_bytes=FILE_ID_BYTES,
@@ -95,17 +97,19 @@ FILE = Kind(
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+        members=True,
     ),
     body=FileBody,
     key=(KeyPart("id", FILE_ID_BYTES),),
     parents=_folder,
+    is_public=has_no_publisher,
 )
 
 PLACEMENT = Kind(
     rule=TableRule(
         table=Table.PLACEMENT,
         name="placement",
-        exposure=Exposure.PARTICIPANTS,
+        exposure=Exposure.GRID,
         writers=Role.USER,
         sync=SyncKind.PROXIMITY,
         key_suffix_bytes=HASH_BYTES,
@@ -115,10 +119,12 @@ PLACEMENT = Kind(
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+        members=True,
     ),
     body=PlacementBody,
     key=(KeyPart("cid", HASH_BYTES),),
     parents=_user,
+    is_public=has_no_publisher,
 )
 
 KINDS = (FOLDER, FILE, PLACEMENT)
