@@ -169,6 +169,7 @@ class Contribution:
     disk_total_bytes: int = 0
     received_bytes: int = 0  # share bytes taken in since the start
     served_bytes: int = 0  # share bytes handed out since the start
+    banned: bool = False  # other nodes refuse this one for a while; see ``Client.bans``
 
 
 class MembershipState(StrEnum):

@@ -151,4 +151,6 @@ def _database(now: Status) -> str:
 def _lending(now: Status) -> str:
     lent = now.contribution
     used, whole = text.size(lent.used_bytes), text.size(lent.capacity_bytes)
-    return f"{used} of {whole} used, {lent.shares} shares, in {text.plain(lent.folder or '')}"
+    banned = "; refused by the other nodes for now: bitcloud bans" if lent.banned else ""
+    where = text.plain(lent.folder or "")
+    return f"{used} of {whole} used, {lent.shares} shares, in {where}{banned}"

@@ -209,6 +209,12 @@ class RowStore:
         found = await self.database.read(lambda db: db.execute(sql, (period,)).fetchall())
         return [NodeId(key) for (key,) in found]
 
+    async def holds(self, table: int, key: bytes) -> bool:
+        """Whether a row, or its tombstone, is held under a key."""
+        sql = "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?"
+        found = await self.database.read(lambda db: db.execute(sql, (table, key)).fetchone())
+        return found is not None
+
     def is_settled(self, row_id: bytes) -> bool:
         """Whether a row that is not held need not be asked for: it is parked, or was refused."""
         return row_id in self._waiting or row_id in self._refused

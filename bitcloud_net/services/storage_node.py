@@ -3,6 +3,9 @@
 The switch may be turned on and off while the node runs. On: the store in the chosen folder opens,
 the share protocol is answered out of it, and a node row tells the grid of the space. Off: the row
 is taken back, questions are refused, and what is held stays on the disk for the next time.
+
+A node that is banned goes on storing and serving: only its row is not taken, and comes back when
+the ban has ended.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from bitcloud_net.core.errors import BitcloudError, Unavailable
+from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import NodeBody
 from bitcloud_net.core.table_rules import Role, Table
@@ -71,6 +74,7 @@ class StorageNode:
         self._folder: Path | None = None
         self._capacity_bytes = 0
         self._announced_in = 0  # the period
+        self._banned = False
         self.was_on = False  # since the start: the grid may count on this computer
         network.serve(PROTOCOL, self.handle)
 
@@ -103,7 +107,7 @@ class StorageNode:
 
     async def leave(self) -> None:
         """Take the node row back, so that nobody counts on this computer any more."""
-        await self._rows.write(Table.NODE, b"", None, signer=self._key)
+        await self._write(None)
 
     def view(self) -> Contribution:
         """Return what is lent, used, and moved since the start."""
@@ -120,6 +124,7 @@ class StorageNode:
             disk_total_bytes=self._disk.total_bytes(self._folder),
             received_bytes=self._server.received_bytes,
             served_bytes=self._server.served_bytes,
+            banned=self._banned,
         )
 
     async def handle(self, stream: Stream) -> None:
@@ -137,13 +142,36 @@ class StorageNode:
             capacity=self._capacity_bytes,
             used=self._store.usage().used_bytes,
         )
-        await self._rows.write(Table.NODE, b"", body, signer=self._key)
-        self._announced_in = self._period()
+        if await self._write(body):
+            self._announced_in = self._period()
+
+    async def _write(self, body: NodeBody | None) -> bool:
+        """Sign our row; return False where a ban of our own forbids it."""
+        try:
+            await self._rows.write(Table.NODE, b"", body, signer=self._key)
+        except BadInput as error:
+            if error.code != "owner-banned":
+                raise
+        else:
+            self._tell_banned(banned=False)
+            return True
+        self._tell_banned(banned=True)
+        return False
+
+    def _tell_banned(self, *, banned: bool) -> None:
+        if self._banned != banned:
+            self._banned = banned
+            self._on_change()
 
     async def _announce_again(self) -> None:
         while True:
             await trio.sleep(LOOK_S)
-            if self._period() - self._announced_in < ANNOUNCE_PERIODS:
-                continue
             with suppress(BitcloudError):  # the next try comes long before the row expires
-                await self._announce()
+                if not await self._is_announced():
+                    await self._announce()
+
+    async def _is_announced(self) -> bool:
+        """Whether our row is fresh, and was not dropped by a ban."""
+        if self._period() - self._announced_in >= ANNOUNCE_PERIODS:
+            return False
+        return await self._rows.holds(Table.NODE, self._key.public)

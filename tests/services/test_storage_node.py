@@ -10,8 +10,10 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, BitcloudError, LocalFault
-from bitcloud_net.core.units import MIB
-from bitcloud_net.services.storage_node import ANNOUNCE_PERIODS, LEAST_CAPACITY_BYTES
+from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.units import MIB, PERIOD_S
+from bitcloud_net.core.verdicts import Ban
+from bitcloud_net.services.storage_node import ANNOUNCE_PERIODS, LEAST_CAPACITY_BYTES, LOOK_S
 from bitcloud_net.settings import load_settings
 from bitcloud_net.testing.planet import Machine, World, until
 from bitcloud_net.views import StatusChanged
@@ -170,3 +172,40 @@ async def test_status_is_told_when_it_changes(clock: MockClock, world: Open, scr
                 lambda: sum(n.online for n in seen[-1].status.nodes) == 3, 60, "all are on again"
             )
             nursery.cancel_scope.cancel()
+
+
+async def test_a_banned_node_keeps_its_shares_and_comes_back(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    """Its own ban refuses only its row: it stores and serves on, and announces itself again."""
+    async with world(nodes=3) as grid:
+        mary = await grid.join("Mary")
+        data = rng.randbytes(90_000)
+        await mary.client.publish([write(scratch / "a.bin", data)])
+        node = grid.nodes[1]
+        parts = node.client._parts
+        now = node.clock.period()
+        await parts.rows.ban(Ban(target=node.node_id, since=now, until=now + 1, reason="too-slow"))
+        await until(lambda: parts.storage.view().banned, 2 * LOOK_S, "it notices")
+        lent = (await node.client.status()).contribution
+        assert (lent.on, lent.banned, lent.shares) == (True, True, 1)
+        assert await read(mary, "Public/Mary/a.bin") == data
+        await node.switch_off()
+        await node.switch_on()  # a start during the ban is one, too
+        parts = node.client._parts
+        assert parts.storage.view().banned
+        assert not await parts.rows.holds(Table.NODE, node.node_id)
+        await until(lambda: not parts.storage.view().banned, 3 * PERIOD_S, "the ban has ended")
+        assert await parts.rows.holds(Table.NODE, node.node_id)
+        await grid.settle()
+        assert node.node_id.hex() in await node_ids(mary)
+
+
+async def test_a_banned_node_may_stop_lending(clock: MockClock, world: Open, scratch: Path) -> None:
+    async with world(nodes=1) as grid:
+        mary = await grid.join("Mary")
+        await mary.client.contribute(folder=scratch / "lent", capacity_bytes=100 * MIB)
+        now = mary.clock.period()
+        ban = Ban(target=mary.node_id, since=now, until=now + 1, reason="too-slow")
+        await mary.client._parts.rows.ban(ban)
+        assert not (await mary.client.contribute(folder=None, capacity_bytes=0)).on
