@@ -259,6 +259,7 @@ async def open_client(
     contribute: tuple[Path, int] | None = None,
     gateway_port: int | None = None,
     go_on: bool = False,
+    network: str | None = None,
     passphrase: Callable[[], str] | None = None,
 ) -> AsyncIterator[Client]:
     """Run the node of ``home`` in this process for as long as the block lasts.
@@ -266,8 +267,8 @@ async def open_client(
     ``home`` defaults to ``$BITCLOUD_HOME`` or the system's usual place. ``listen`` and
     ``bootstrap`` are multiaddrs; ``contribute`` lends that many bytes in that folder for this
     run; ``gateway_port`` starts the gateway at once (0: any port); ``go_on`` resumes the
-    transfers that an earlier run left unfinished. ``passphrase`` is asked for when the home is
-    locked with one.
+    transfers that an earlier run left unfinished; ``network`` is lived in for this run instead of
+    the home's own. ``passphrase`` is asked for when the home is locked with one.
 
     Raises:
         BadInput: ``no-home``, ``wrong-passphrase``, ``passphrase-needed``, a bad address.
@@ -282,6 +283,7 @@ async def open_client(
         contribute=contribute,
         gateway_port=gateway_port,
         go_on=go_on,
+        network=network,
     )
     async with open_node(home or default_home(), options, passphrase) as client:
         yield client

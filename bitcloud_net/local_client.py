@@ -100,7 +100,7 @@ class LocalClient:
             peers=len(parts.network.peers),
             nodes=await parts.grid.views(),
             promise=await parts.grid.promise(),
-            contribution=parts.storage.view(),
+            contribution=parts.switches.contribution(),
             rows=sum(parts.rows.counts.values()),
             received_bytes=received,
             sent_bytes=sent,
@@ -233,7 +233,7 @@ class LocalClient:
     async def contribute(self, *, folder: Path | None, capacity_bytes: int) -> Contribution:
         """See ``Client``."""
         await self._parts.switches.contribute(folder, capacity_bytes)
-        return self._parts.storage.view()
+        return self._parts.switches.contribution()
 
     async def membership(self, *, role: str = "node") -> Membership:
         """See ``Client``."""

@@ -14,11 +14,11 @@ from random import Random, SystemRandom
 from typing import Final, Protocol
 
 import trio
-from blake3 import blake3
 
 from bitcloud_net import __version__
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
+from bitcloud_net.core.identity import Admission, network_id
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
@@ -43,6 +43,7 @@ from bitcloud_net.services.gateway import Gateway
 from bitcloud_net.services.gateway_source import GatewaySource
 from bitcloud_net.services.grid import Grid
 from bitcloud_net.services.home import Identity, open_home
+from bitcloud_net.services.identity_checker import IdentityChecker
 from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.judge import Judge
 from bitcloud_net.services.library import Library
@@ -84,6 +85,7 @@ class Options:
     contribute: tuple[Path, int] | None = None
     gateway_port: int | None = None  # None: the gateway starts when it is first needed
     go_on: bool = False  # with the transfers that an earlier run left unfinished
+    network: str | None = None  # instead of the home's own: that of its test grid
 
 
 class NetworkOpener(Protocol):
@@ -115,9 +117,13 @@ async def open_node(
     settings, identity = await open_home(home, passphrase)
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(home))
-        beacons = Beacons(settings.network)
+        lives_on = settings.on(options.network or settings.network)
+        beacons = Beacons(lives_on.network)
         # Peers ask for rows as long as there is a network: the database closes after it.
-        rows = await stack.enter_async_context(open_row_store(_nodepool(home), clock=clock))
+        admission = Admission(difficulty=lives_on.difficulty, beacon=beacons.of_day)
+        rows = await stack.enter_async_context(
+            open_row_store(_nodepool(home), clock=clock, admission=admission)
+        )
         network = await stack.enter_async_context(
             open_network(
                 identity.node, listen=_listen(settings, options), limits=_limits(settings, options)
@@ -185,6 +191,7 @@ class _Builder:
         self._options = options
         self._home = home
         self._settings = settings
+        self._network_name = options.network or settings.network
         self._identity = identity
         self._network = network
         self._rows = rows
@@ -223,6 +230,7 @@ class _Builder:
         for run in (
             self._syncer.run,
             self._judge().run,
+            self._identity_checker().run,
             self._app_carrier(parts.storage).run,
             self._greeter().run,
             parts.traffic.run,
@@ -234,7 +242,7 @@ class _Builder:
             await self._services.start(run)
         lent = options.contribute or self._lent_before()
         if lent is not None:
-            await parts.switches.contribute(*lent, remember=options.contribute is None)
+            await parts.switches.contribute(*lent, by_hand=False)
         if options.gateway_port is not None:
             await parts.switches.gateway()
         client = LocalClient(parts)
@@ -264,7 +272,7 @@ class _Builder:
         queries, grid = self._queries, self._grid
         name, tell = self._settings.name, self._newsstand.publish
         library = Library(rows, queries, user, name, tell)
-        storage = self._make_storage()
+        storage, joiner = self._make_storage(), self._make_joiner()
         opener = SelfReaching(network, storage.handle, self._services)
         clients = ShareClients(opener, self._services)
         scores = Scoreboard(trio.current_time)
@@ -284,7 +292,7 @@ class _Builder:
         return Parts(
             home=self._home,
             person=name,
-            network_name=self._settings.network,
+            network_name=self._network_name,
             user_key=user.public,
             network=network,
             rows=rows,
@@ -299,13 +307,13 @@ class _Builder:
             ),
             log=self._log,
             storage=storage,
-            switches=self._make_switches(storage, library, reader),
+            switches=self._make_switches(storage, library, reader, joiner),
             newsstand=self._newsstand,
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
             ban_list=BanList(queries, network.node_id, self._clock.period),
-            joiner=self._make_joiner(),
+            joiner=joiner,
             in_step=self._neighbours.in_step,
         )
 
@@ -323,7 +331,9 @@ class _Builder:
             on_change=self._status_changed,
         )
 
-    def _make_switches(self, storage: StorageNode, library: Library, reader: Reader) -> Switches:
+    def _make_switches(
+        self, storage: StorageNode, library: Library, reader: Reader, joiner: Joiner
+    ) -> Switches:
         gateway = Gateway(
             GatewaySource(library, reader),
             landing_page=_landing_page(),
@@ -335,6 +345,7 @@ class _Builder:
             self._services,
             storage,
             gateway,
+            joiner,
             self._settings,
             lambda settings: save_settings(self._home, settings),
         )
@@ -351,12 +362,21 @@ class _Builder:
             tell=self._newsstand.publish,
         )
 
+    def _identity_checker(self) -> IdentityChecker:
+        """Always checks those who are connected to us: partners, holders and gateways."""
+        return IdentityChecker(
+            self._rows,
+            self._network.node_id,
+            self._rows.admission,
+            deals_with=lambda key: NodeId(key) in self._network.peers,
+        )
+
     def _greeter(self) -> Greeter:
-        network_id = blake3(self._settings.network.encode()).digest()
+        own = network_id(self._network_name, self._rows.admission.difficulty)
 
         def describe() -> Greeting:
             return Greeting(
-                network_id=network_id,
+                network_id=own,
                 agent=f"bitcloud/{__version__}",
                 addresses=self._network.addresses[:8],
             )

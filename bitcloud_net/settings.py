@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from bitcloud_net.core.errors import LocalFault
+from bitcloud_net.core.identity import (
+    NO_DIFFICULTY,
+    PRIVATE_DIFFICULTY,
+    PUBLIC_DIFFICULTY,
+    Difficulty,
+)
+from bitcloud_net.core.units import KIB
 
 FILE: Final = "settings.toml"
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
 
 PUBLIC_NETWORK: Final = "bitcloud"
-"""The network that everybody shares. Test grids have a name of their own and never mix with it."""
+"""The network that everybody shares."""
+TEST_NETWORKS: Final = "test-"
+"""How the names of test grids' networks begin: nobody mines there, and they never mix with
+others."""
 
 
 def _setting(default: Any, description: str, unit: str = "") -> Any:
@@ -39,6 +49,44 @@ class Settings:
     contribute_folder: str = _setting("", "the folder lent to the grid; empty: none")
     contribute_bytes: int = _setting(0, "how much of it is lent", "bytes")
     gateway_port: int = _setting(0, "port of the gateway for browsers and players; 0: any")
+    identity_bits: int = _setting(
+        -1,
+        "what an identity costs on this network, the same on all its nodes: 2^bits tries on "
+        "average; 0: nothing; -1: 17 on the public network, 8 on others, 0 on test grids",
+        "bits",
+    )
+    identity_memory_mib: int = _setting(
+        64, "memory that one try takes, the same on all nodes of a network", "MiB"
+    )
+
+    @property
+    def difficulty(self) -> Difficulty:
+        """What an identity costs on this network.
+
+        Raises:
+            BadInput: ``bad-difficulty``: not one that can be.
+        """
+        bits = _usual_bits(self.network) if self.identity_bits == -1 else self.identity_bits
+        return Difficulty(bits=bits, memory_kib=self.identity_memory_mib * KIB)
+
+    def on(self, network: str) -> Settings:
+        """Return these settings for another network, with its usual rules."""
+        if network == self.network:
+            return self
+        usual = describe()
+        return replace(
+            self,
+            network=network,
+            identity_bits=usual["identity_bits"][0],
+            identity_memory_mib=usual["identity_memory_mib"][0],
+        )
+
+
+def _usual_bits(network: str) -> int:
+    if network.startswith(TEST_NETWORKS):
+        return NO_DIFFICULTY.bits
+    usual = PUBLIC_DIFFICULTY if network == PUBLIC_NETWORK else PRIVATE_DIFFICULTY
+    return usual.bits
 
 
 def load_settings(home: Path) -> Settings:

@@ -15,6 +15,7 @@ from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.session import home_of
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.home import create_home, exists
+from bitcloud_net.settings import TEST_NETWORKS
 from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.testgrid.supervisor import run_supervisor
 
@@ -36,7 +37,7 @@ async def _make_person(home: Path) -> None:
 
     Locked by file rights alone: nothing on a test grid is worth a passphrase.
     """
-    network = f"test-{secrets.token_hex(4)}"
+    network = f"{TEST_NETWORKS}{secrets.token_hex(4)}"
     await create_home(home, name=getpass.getuser(), lock=OpenLock(), network=network)
 
 

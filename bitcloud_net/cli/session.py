@@ -86,6 +86,7 @@ async def open_node(
         contribute=contribute,
         gateway_port=gateway_port,
         go_on=stays,
+        network=grid.network if grid else None,
         passphrase=passphrase_of(arguments),
     ) as client:
         yield client

@@ -19,6 +19,7 @@ import nacl.exceptions
 import nacl.pwhash.argon2id
 from blake3 import blake3
 
+from bitcloud_net.core.encoding import encode
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.keys import KEY_BYTES
 from bitcloud_net.core.tables import DAY_PERIODS, Role
@@ -57,8 +58,17 @@ PUBLIC_DIFFICULTY = Difficulty(bits=17, memory_kib=64 * KIB)
 """About two hours on four ordinary cores at 0.17 s for a try."""
 PRIVATE_DIFFICULTY = Difficulty(bits=8, memory_kib=64 * KIB)
 """A private network: under a minute."""
-TEST_DIFFICULTY = Difficulty(bits=1, memory_kib=64)
-"""Test grids: at once."""
+NO_DIFFICULTY = Difficulty(bits=0, memory_kib=8)
+"""Test grids: nobody mines."""
+
+
+def network_id(name: str, difficulty: Difficulty) -> bytes:
+    """Return the 32 bytes by which nodes know their network: its name and its rules. Two networks
+    of one name that ask for different things never mix.
+    """
+    memory_kib = difficulty.memory_kib if difficulty.bits else 0
+    rules = encode([1, name.encode(), difficulty.bits, memory_kib])
+    return blake3(rules, derive_key_context="bitcloud v1 network").digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,22 +167,34 @@ class Joiner:
         Raises:
             LocalFault: it cannot be noted.
         """
-        held = Role.NODE
-        for role, search in list(self._searches.items()):
+        roles = list(self._searches)
+        for role in roles:
+            await self.hold(role)
+        return await self.view(NAMES[roles[0] if roles else Role.NODE])
+
+    async def hold(self, role: Role) -> None:
+        """Hold the search for a role, if there is one.
+
+        Raises:
+            LocalFault: it cannot be noted.
+        """
+        if (search := self._searches.get(role)) is not None:
             search.scope.cancel()
             await search.ended.wait()
             self._miners[role].hold()
-            held = role
-        return await self.view(NAMES[held])
 
     def is_held(self, role: Role) -> bool:
         """Whether a person stopped the search."""
         note = self._miners[role].unfinished()
         return role not in self._searches and note is not None and note.held
 
-    async def until_joined(self, role: Role) -> None:
-        """Wait until this key is registered in a role, however often the search is held."""
-        while (await self.view(NAMES[role])).state not in _IN:
+    async def is_in(self, role: Role) -> bool:
+        """Whether this computer may act in a role: it is registered, or nobody has to be."""
+        return (await self.view(NAMES[role])).state in _IN
+
+    async def until_in(self, role: Role) -> None:
+        """Wait until this computer may act in a role, however often the search is held."""
+        while not await self.is_in(role):
             await self._joined[role].wait()
             self._joined[role] = trio.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,20 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.errors import BadInput, BitcloudError
+from bitcloud_net.core.table_rules import Role
 from bitcloud_net.services.gateway import Gateway
 from bitcloud_net.services.home import make_private
+from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.storage_node import LEAST_CAPACITY_BYTES, StorageNode
 from bitcloud_net.settings import Settings
+from bitcloud_net.views import Contribution
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
+
+
+log = logging.getLogger(__name__)
 
 
 class Switches:
@@ -30,6 +37,7 @@ class Switches:
         nursery: trio.Nursery,
         storage: StorageNode,
         gateway: Gateway,
+        joiner: Joiner,
         settings: Settings,
         save: Callable[[Settings], None],
     ) -> None:
@@ -38,6 +46,9 @@ class Switches:
         self._gateway = gateway
         self._settings = settings
         self._save = save
+        self._joiner = joiner
+        self._wanted: tuple[Path, int] | None = None  # to be lent, as soon as we may
+        self._waiting = trio.CancelScope()
         self._storing: trio.CancelScope | None = None
         self._stored = trio.Event()
         self._turning = trio.Lock()
@@ -59,10 +70,22 @@ class Switches:
                 await self._nursery.start(self._gateway.run)
         return self._gateway
 
+    def contribution(self) -> Contribution:
+        """Return what is lent; while an identity is searched for, what is going to be."""
+        view = self._storage.view()
+        if view.on or self._wanted is None:
+            return view
+        folder, capacity_bytes = self._wanted
+        return replace(view, folder=str(folder), capacity_bytes=capacity_bytes)
+
     async def contribute(
-        self, folder: Path | None, capacity_bytes: int, *, remember: bool = True
+        self, folder: Path | None, capacity_bytes: int, *, by_hand: bool = True
     ) -> None:
         """Lend ``capacity_bytes`` in ``folder``, or with None stop. Safe to repeat.
+
+        Who has no identity on a network where they are mined joins first: the call returns at
+        once, and lending starts when the search is over. One that was held by a person goes on only
+        ``by_hand``; what a hand did is remembered for the next start.
 
         Raises:
             BadInput: ``too-little`` space.
@@ -76,9 +99,32 @@ class Switches:
                     least = LEAST_CAPACITY_BYTES // 2**20
                     raise BadInput(f"lend at least {least} MiB", code="too-little")
                 await self._stop(for_good=False)
-                await self._start(folder, capacity_bytes)
-        if remember:
+                await self._start_or_join(folder, capacity_bytes, by_hand)
+        if by_hand:
             self._remember(folder, capacity_bytes)
+
+    async def _start_or_join(self, folder: Path, capacity_bytes: int, by_hand: bool) -> None:  # noqa: FBT001 - private
+        if await self._joiner.is_in(Role.NODE):
+            await self._start(folder, capacity_bytes)
+            return
+        make_private(folder)  # a folder that cannot be used is told before hours are spent
+        if by_hand or not self._joiner.is_held(Role.NODE):
+            self._joiner.start(Role.NODE)
+        self._wanted = folder, capacity_bytes
+        self._waiting = trio.CancelScope()
+        self._nursery.start_soon(self._start_when_in, folder, capacity_bytes, self._waiting)
+
+    async def _start_when_in(
+        self, folder: Path, capacity_bytes: int, scope: trio.CancelScope
+    ) -> None:
+        with scope:
+            await self._joiner.until_in(Role.NODE)
+            async with self._turning:
+                try:
+                    await self._start(folder, capacity_bytes)
+                except BitcloudError as error:
+                    log.error("cannot lend %s: %s", folder, error)
+                self._wanted = None
 
     async def _start(self, folder: Path, capacity_bytes: int) -> None:
         make_private(folder)
@@ -95,6 +141,10 @@ class Switches:
         await self._nursery.start(run)
 
     async def _stop(self, *, for_good: bool) -> None:
+        self._waiting.cancel()
+        if for_good and self._wanted is not None:
+            await self._joiner.hold(Role.NODE)
+        self._wanted = None
         if self._storing is not None:
             self._storing.cancel()
             await self._stored.wait()

@@ -24,7 +24,7 @@ from bitcloud_net.services.test_grid import (
     read_record,
     write_record,
 )
-from bitcloud_net.settings import load_settings
+from bitcloud_net.settings import TEST_NETWORKS, load_settings
 from bitcloud_net.testgrid.launcher import LOG_NAME, Launcher, last_words
 from bitcloud_net.testgrid.node_process import NodePlan
 from bitcloud_net.testgrid.slot import Slot
@@ -168,16 +168,23 @@ class Fleet:
 
 
 def _first_record(home: Path) -> TestGridRecord:
-    """A home with an identity keeps its network: its test nodes join that one, on loopback."""
-    network = load_settings(home).network if exists(home) else f"test-{secrets.token_hex(4)}"
-    return TestGridRecord(network=network, nodes=())
+    """A home that lives on a test network keeps it. One of another network lives on its test grid
+    for as long as there is one: where all have to mine, test nodes would have to as well."""
+    network = load_settings(home).network if exists(home) else ""
+    return TestGridRecord(network=_test_network(network), nodes=())
+
+
+def _test_network(network: str) -> str:
+    is_one = network.startswith(TEST_NETWORKS)
+    return network if is_one else f"{TEST_NETWORKS}{secrets.token_hex(4)}"
 
 
 def _grown(record: TestGridRecord, count: int) -> TestGridRecord:
     """Keep the nodes that there were, so that their files stay readable; add what is missing."""
     kept = record.nodes[:count]
     more = (NodeRecord(index=i, port=_free_port()) for i in range(len(kept), count))
-    return replace(record, nodes=(*kept, *more))
+    network = _test_network(record.network)  # old records may name the home's own
+    return replace(record, network=network, nodes=(*kept, *more))
 
 
 def _capacity(home: Path, count: int) -> int:

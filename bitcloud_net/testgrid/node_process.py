@@ -64,6 +64,7 @@ async def open_node(plan: NodePlan) -> AsyncIterator[api.Client]:
         listen=(f"/ip4/127.0.0.1/tcp/{plan.port}",),
         bootstrap=plan.bootstrap,
         contribute=(plan.home / "store", plan.capacity_bytes),
+        network=plan.network,
     ) as client:
         yield client
 

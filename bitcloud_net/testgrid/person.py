@@ -46,6 +46,10 @@ async def open_person(
     if not exists(grid.home):
         await create_home(grid.home, name=name, lock=OpenLock(), network=record.network)
     async with api.open_client(
-        home=grid.home, bootstrap=record.addresses, go_on=True, passphrase=passphrase
+        home=grid.home,
+        bootstrap=record.addresses,
+        go_on=True,
+        network=record.network,
+        passphrase=passphrase,
     ) as client:
         yield client

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ from bitcloud_net.net.limits import NetLimits
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.node import Options, open_node
 from bitcloud_net.services.home import create_home
+from bitcloud_net.settings import load_settings, save_settings
 from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.testing.inline_threads import inline_threads
@@ -113,6 +115,11 @@ class Machine:
         assert self._keeper is not None
         self._keeper.store = store if mischief is None else mischief(store)
 
+    async def _lending(self, client: LocalClient) -> None:
+        """Wait until it lends what it was told to: where identities are mined, that takes time."""
+        while self.lends_bytes and not client._parts.storage.view().on:  # noqa: ASYNC110 - no news
+            await trio.sleep(0.1)
+
     def _take_over(self, client: LocalClient) -> None:
         """Put our hand between the node's store and its server, before anybody is served.
 
@@ -134,6 +141,7 @@ class Machine:
                     random=self.random,
                 )
                 async with opening as client:
+                    await self._lending(client)
                     self._take_over(client)
                     self._client = client
                     task_status.started()
@@ -162,11 +170,20 @@ class Machine:
 class World:
     """Everything there is. Made by ``planet``; its tasks end with it."""
 
-    def __init__(self, folder: Path, seed: int, hub: MemoryHub, tasks: trio.Nursery) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        hub: MemoryHub,
+        tasks: trio.Nursery,
+        *,
+        identity_bits: int = 0,
+    ) -> None:
         self.folder = folder
         self.seed = seed
         self.hub = hub
         self.tasks = tasks
+        self.identity_bits = identity_bits
         self.nodes: list[Machine] = []
         self.people: list[Machine] = []
         self.bootstrap: tuple[str, ...] = ()
@@ -193,8 +210,11 @@ class World:
         number = len(self.machines)
         home, random = self.folder / f"{number}", Random(f"{self.seed} {number}")
         await create_home(
-            home, name=name, lock=OpenLock(), network="planet", random_bytes=random.randbytes
+            home, name=name, lock=OpenLock(), network="test-planet", random_bytes=random.randbytes
         )
+        lives = load_settings(home)
+        bits = self.identity_bits
+        save_settings(home, replace(lives, identity_bits=bits, identity_memory_mib=1))
         machine = Machine(self, name, home, random, lends_bytes=lends_bytes)
         await machine.switch_on()
         if len(self.bootstrap) < BOOTSTRAPS:
@@ -276,19 +296,20 @@ async def planet(
     loss: float = 0.0,
     bandwidth_bytes_per_s: float | None = None,
     lends_bytes: int = CAPACITY_BYTES,
+    identity_bits: int = 0,
 ) -> AsyncIterator[World]:
     """Open a world with ``nodes`` storage nodes that know each other, and nobody else.
 
     ``folder`` takes all homes and stores and belongs to the caller. ``delay_s`` is one way and
-    ``bandwidth_bytes_per_s`` that of each connection. A bug in any machine ends the world and is
-    raised from it.
+    ``bandwidth_bytes_per_s`` that of each connection. Identities cost ``2 ** identity_bits`` tries,
+    during which no time passes. A bug in any machine ends the world and is raised from it.
     """
     virtual = isinstance(trio.lowlevel.current_clock(), MockClock)
     assert virtual, "a planet turns in virtual time: run the test under a MockClock"
     hub = MemoryHub(seed, delay_s=delay_s, loss=loss, bandwidth_bytes_per_s=bandwidth_bytes_per_s)
     with inline_threads(), seeded_scheduling(seed):
         async with open_tasks() as tasks:
-            world = World(folder, seed, hub, tasks)
+            world = World(folder, seed, hub, tasks, identity_bits=identity_bits)
             await world.add_nodes(nodes, lends_bytes=lends_bytes)
             await world.settle()
             yield world

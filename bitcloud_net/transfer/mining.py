@@ -98,13 +98,14 @@ class IdentityMiner:
         return None
 
     def hold(self) -> None:
-        """Note that a person stopped the search, which then does not go on by itself.
+        """Note that a person stopped the search (even one that has not begun), which then does not
+        go on by itself.
 
         Raises:
             LocalFault: ``cannot-write``.
         """
-        if (note := self.unfinished()) is not None:
-            self._write(replace(note, held=True))
+        note = self.unfinished() or Unfinished(puzzle="", day=0, tried=0)
+        self._write(replace(note, held=True))
 
     def forget(self) -> None:
         """Drop the note, once the identity is safe elsewhere."""

@@ -14,7 +14,7 @@ import trio
 from bitcloud_net.core.errors import LocalFault
 from bitcloud_net.core.identity import Difficulty, Puzzle, puzzle_for
 from bitcloud_net.core.table_rules import Role
-from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
+from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress, Unfinished
 
 
 def puzzle(bits: int) -> Puzzle:
@@ -60,7 +60,9 @@ async def test_damaged_notes_only_cost_time(tmp_path: Path) -> None:
 async def test_a_search_that_was_held_says_so_until_it_goes_on(tmp_path: Path) -> None:
     miner = IdentityMiner(tmp_path / "search.json", workers=1)
     miner.hold()
-    assert miner.unfinished() is None
+    assert IdentityMiner(tmp_path / "search.json").unfinished() == Unfinished(
+        puzzle="", day=0, tried=0, held=True
+    )
     with trio.move_on_after(0.1):
         await miner.mine(puzzle(30), lambda _: None)
     again = IdentityMiner(tmp_path / "search.json", workers=1)
