@@ -21,6 +21,10 @@ class NetLimits:
     max_inbound_per_subnet: int = 8
     """Accepted connections from one IPv4 /24 or IPv6 /48: what one customer of a provider holds."""
 
+    max_inbound_private: int = 256
+    """The same for a subnet of private addresses (a home, an office, a router that hides where
+    others come from): every machine of it may be a node, and addresses there are for free."""
+
     max_inbound_loopback: int = 512
     """The same for this machine itself, which may run a whole test grid."""
 
@@ -43,6 +47,10 @@ class NetLimits:
     max_addresses_per_peer: int = 16
     """Addresses remembered of one peer."""
 
+
+_PRIVATE = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
+PRIVATE_NETWORKS = tuple(ipaddress.ip_network(text) for text in _PRIVATE.split())
+"""RFC 1918, RFC 4193 and link-local. Not the range that providers share out among customers."""
 
 OPENINGS_PER_S = 250
 """New streams to one peer, on average; our own nodes accept twice as many before they call it a
@@ -111,6 +119,8 @@ class Admission:
             return "loopback", self._limits.max_inbound_loopback
         bits = 24 if address.version == 4 else 48
         network = ipaddress.ip_network((int(address), bits), strict=False)
+        if any(address in private for private in PRIVATE_NETWORKS):
+            return network, self._limits.max_inbound_private
         return network, self._limits.max_inbound_per_subnet
 
 

@@ -29,6 +29,16 @@ def test_loopback_has_a_limit_of_its_own() -> None:
     assert admitted(admission, "127.0.0.1", "::1", "127.0.0.1") == [True, True, False]
 
 
+def test_every_machine_of_an_office_may_be_a_node() -> None:
+    admission = Admission(NetLimits())
+    office = [f"192.168.7.{host}" for host in range(1, 60)]
+    assert all(admitted(admission, *office))
+    assert all(admitted(admission, *(f"fd00:1::{host}" for host in range(4))))
+    assert Admission(NetLimits(max_inbound_private=1)).admit("10.1.2.3")
+    crowd = admitted(Admission(NetLimits()), *(f"100.64.1.{host}" for host in range(9)))
+    assert crowd.count(True) == NetLimits().max_inbound_per_subnet  # customers of one provider
+
+
 def test_strangers_in_their_handshake_are_counted_apart() -> None:
     admission = Admission(NetLimits(max_pending_handshakes=1))
     assert admitted(admission, "203.0.113.1", "198.51.100.1") == [True, False]
