@@ -113,6 +113,28 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "no-test-grid": ("No test grid runs here.", "Start the window with “make run”."),
     "gateway-stopped": ("The gateway does not run.", "Try again."),
     "node-closed": ("The node of this window is not running.", "Press “Try again”."),
+    # The shared database
+    "sql-error": (
+        "This is not SQL that can be answered.",
+        "Tables and columns are listed at the left.",
+    ),
+    "sql-not-allowed": (
+        "Here everything can be read and nothing changed.",
+        "Begin with SELECT; “Write a row…” writes rows of your own.",
+    ),
+    "sql-too-long": ("The statement is longer than 64 KiB.", "Ask in parts."),
+    "sql-takes-too-long": (
+        "The statement was ended after five seconds.",
+        "Ask for less: search by key, or add WHERE or LIMIT.",
+    ),
+    "no-nodepool": ("There is no shared database here yet.", "Wait until the node has started."),
+    "bad-json": ("The values are not JSON of a row.", "Compare them with the columns."),
+    "bad-key": ("The key does not fit this table.", "Give what follows your own key, as hex."),
+    "bad-body": ("The values do not fit this table.", "Compare them with its columns."),
+    "unknown-table": ("There is no such table.", "Choose one of the list."),
+    "check-failed": ("The application's own check refuses this row.", "Compare it with the rules."),
+    "row-too-large": ("The row is larger than this table allows.", "Shorten it."),
+    "slots-used-up": ("You wrote many rows in a short time.", "Try again in ten minutes."),
     # Nodes that break the rules
     "corrupt-block": (
         "A storage node sent changed bytes.",
@@ -130,6 +152,9 @@ _BY_CLASS: tuple[tuple[type[BitcloudError], str, str], ...] = (
     (LocalFault, "This computer could not do it.", "Check disk and permissions, then try again."),
     (PeerFault, "A node broke the rules and was refused.", "Other nodes take its place."),
 )
+
+_OWN_WORDS = frozenset({"sql-error", "bad-json", "bad-body", "bad-key"})
+"""Codes of what is wrong with a person's own statement or row; no peer can cause these."""
 
 _BUG = (
     "Bitcloud made a mistake.",
@@ -152,6 +177,17 @@ def explain(error: BaseException) -> ErrorText:
             ErrorText(sentence=tr(_BUG[0]), advice=tr(_BUG[1])),
         )
     return _with_figures(found, error)
+
+
+def explain_own(error: BaseException) -> ErrorText:
+    """Return what to show about a text that the person wrote here: for those codes the node's own
+    words, which say where it is wrong."""
+    if isinstance(error, BadInput) and error.code in _OWN_WORDS:
+        words = error.message.removeprefix("SQL: ").rstrip(".")
+        found = explain_code(error.code)
+        sentence = words[:1].upper() + words[1:] + "."
+        return ErrorText(sentence=sentence, advice=found.advice if found else "")
+    return explain(error)
 
 
 def explain_code(code: str | None) -> ErrorText | None:

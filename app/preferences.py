@@ -3,6 +3,8 @@ change."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -81,6 +83,21 @@ class Preferences:
     @geometry.setter
     def geometry(self, geometry: QByteArray) -> None:
         self._settings.setValue("geometry", geometry)
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The statements of the console that are remembered, newest first."""
+        try:
+            value = json.loads(str(self._settings.value("statements", "[]")))
+        except ValueError:
+            return ()
+        if not isinstance(value, list):
+            return ()
+        return tuple(text for text in value if isinstance(text, str))
+
+    @statements.setter
+    def statements(self, statements: Sequence[str]) -> None:
+        self._settings.setValue("statements", json.dumps(statements))
 
     def _choice(
         self, key: str, default: str, allowed: list[Scheme] | list[ViewMode] | list[Order]

@@ -27,6 +27,7 @@ from bitcloud_net.api import (
     EntryKind,
     Health,
     News,
+    SqlAnswer,
     Status,
     StatusChanged,
     TestGrid,
@@ -307,6 +308,19 @@ class Session(QObject):
 
         return self.call(
             lambda client: client.details(target), owner=owner, done=keep, failed=failed
+        )
+
+    def select(
+        self,
+        statement: str,
+        *,
+        owner: QObject,
+        done: Callable[[SqlAnswer], None],
+        failed: Callable[[BaseException], None],
+    ) -> Job[SqlAnswer]:
+        """Ask the shared database; cancelling the job interrupts the statement."""
+        return self.call(
+            lambda client: client.select(statement), owner=owner, done=done, failed=failed
         )
 
     def pause(self, transfer: str) -> None:

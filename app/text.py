@@ -29,12 +29,17 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("bitcloud", text)
 
 
-def shown(text: str) -> str:
-    """Return foreign text with every invisible, direction-changing or control character escaped."""
-    cut = text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
-    if cut.isascii() and cut.isprintable():
-        return cut
-    return "".join(_escaped(character) for character in cut)
+def shown(text: str, limit: int = MAX_SHOWN_CHARACTERS) -> str:
+    """Return foreign text with every invisible, direction-changing or control character escaped,
+    and with an ellipsis instead of what goes beyond ``limit`` characters."""
+    return visible(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def visible(text: str) -> str:
+    """Return all of a foreign text with the same characters escaped, for where nothing is drawn."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
 
 
 def _escaped(character: str) -> str:

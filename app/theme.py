@@ -30,6 +30,11 @@ def font(size_px: int = TEXT_PX, weight: QFont.Weight = QFont.Weight.Normal) -> 
     return result
 
 
+def code_family() -> str:
+    """Return the name of the system's font of equal widths."""
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).family()
+
+
 class Theme(QObject):
     """The colours in use. ``changed`` is emitted after palette and style sheet were replaced."""
 
@@ -109,7 +114,9 @@ def _palette(tokens: Tokens) -> QPalette:
 def style_sheet(tokens: Tokens) -> str:
     """Return the style of Qt's own widgets; ours paint themselves."""
     return _SHEET.format(
-        **{name: getattr(tokens, name) for name in Tokens.__dataclass_fields__}, family=FAMILY
+        **{name: getattr(tokens, name) for name in Tokens.__dataclass_fields__},
+        family=FAMILY,
+        code_family=code_family(),
     )
 
 
@@ -141,6 +148,26 @@ QLineEdit[role="search"]:focus {{ padding-left: 33px; }}
 QPlainTextEdit {{ background: {ground}; border: 1px solid {line}; border-radius: 10px;
   padding: 10px;
   color: {text}; selection-background-color: {accent}; selection-color: {on_accent}; }}
+QPlainTextEdit[role="code"] {{ font-family: "{code_family}"; }}
+QPlainTextEdit:focus {{ border: 2px solid {accent}; padding: 9px; }}
+QTableView {{ background: {card}; border: 1px solid {line}; border-radius: 10px; gridline-color:
+  {line}; color: {text}; outline: none; }}
+QHeaderView {{ background: {side}; border: none; }}
+QHeaderView::section {{ background: {side}; color: {second}; border: none; border-bottom: 1px solid
+  {line}; border-right: 1px solid {line}; padding: 5px 10px; font-size: 12px; font-weight: 600; }}
+QHeaderView::section:vertical {{ color: {caption}; font-size: 11px; font-weight: 400;
+  padding: 0 8px; }}
+QTableCornerButton::section {{ background: {side}; border: none; border-bottom: 1px solid {line};
+  border-right: 1px solid {line}; }}
+QTreeView {{ background: {ground}; border: none; outline: none; }}
+QTreeView::branch {{ background: transparent; border-image: none; image: none; }}
+QComboBox {{ background: {field}; border: 1px solid {line}; border-radius: 8px; padding: 0 10px;
+  min-height: 32px; color: {text}; }}
+QComboBox:focus {{ border: 2px solid {accent}; padding: 0 9px; }}
+QComboBox::drop-down {{ border: none; width: 28px; }}
+QComboBox::down-arrow {{ image: none; }}
+QComboBox QAbstractItemView {{ background: {card}; border: 1px solid {line}; color: {text};
+  selection-background-color: {selection}; selection-color: {on_selection}; }}
 QListView, QScrollArea {{ background: {ground}; border: none; outline: none; }}
 QScrollArea > QWidget > QWidget {{ background: {ground}; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}
@@ -167,5 +194,5 @@ QSlider::handle:horizontal:focus {{ border: 2px solid {focus}; }}
 QSlider::sub-page:horizontal:disabled {{ background: {caption}; }}
 QSlider::handle:horizontal:disabled {{ background: {caption}; }}
 QDialog {{ background: {ground}; }}
-QSplitter::handle {{ background: {line}; }}
+QSplitter::handle {{ background: transparent; }}
 """

@@ -33,6 +33,7 @@ from app.first_start import FirstStart
 from app.local_copies import LocalCopies
 from app.models.listing import path_names
 from app.pages.contribute import ContributePage
+from app.pages.database import DatabasePage
 from app.pages.files import FilesPage
 from app.pages.player import make_player
 from app.pages.preview import PreviewPage
@@ -80,10 +81,6 @@ class Window(QMainWindow):
         self._session = session
         self._preferences = preferences
         self.may_close = False  # set when the person has agreed to interrupt transfers
-        self.setWindowTitle("Bitcloud")
-        self.setMinimumSize(*MIN_SIZE)
-        self.resize(*SIZE)
-        self.setAcceptDrops(True)
         thumbnails = self._thumbnails = Thumbnails(session, self)
         copies = LocalCopies(session, self)
         self.sidebar = Sidebar(theme, session)
@@ -91,6 +88,7 @@ class Window(QMainWindow):
         self.files = FilesPage(theme, session, preferences, thumbnails, copies)
         self.transfers = TransfersPage(theme, session)
         self.contribute = ContributePage(theme, session, _contribution_folder(home))
+        self.database = DatabasePage(theme, session, preferences)
         self.test_grid = TestGridPage(theme, session)
         self.settings = SettingsPage(
             theme, session, str(home) if home else self.tr("the usual place")
@@ -104,6 +102,7 @@ class Window(QMainWindow):
             "files": (self.files, []),
             "transfers": (self.transfers, [self.tr("Transfers")]),
             "contribute": (self.contribute, [self.tr("My node"), self.tr("Contribute")]),
+            "database": (self.database, [self.tr("My node"), self.tr("Database")]),
             "test-grid": (self.test_grid, [self.tr("My node"), self.tr("Test grid")]),
             "settings": (self.settings, [self.tr("Settings")]),
             "preview": (self.preview, [self.tr("Preview")]),
@@ -126,6 +125,10 @@ class Window(QMainWindow):
         self.show_page("files")
 
     def _build(self) -> None:
+        self.setWindowTitle("Bitcloud")
+        self.setMinimumSize(*MIN_SIZE)
+        self.resize(*SIZE)
+        self.setAcceptDrops(True)
         self._stack = QStackedWidget()
         for page, _names in self._pages.values():
             self._stack.addWidget(page)
@@ -216,6 +219,8 @@ class Window(QMainWindow):
             self.sidebar.choose(key)
         if key == "files":
             self.files.area.setFocus()
+        elif key == "database":
+            self.database.take_focus()
         self._show_place()
 
     def _current_key(self) -> str:
@@ -259,6 +264,8 @@ class Window(QMainWindow):
     def _escape(self) -> None:
         if self._current_key() in ("preview", "player"):
             self.show_page("files")
+        elif self._current_key() == "database" and self.database.is_running:
+            self.database.stop()
         elif self.toolbar.search.text():
             self.toolbar.search.clear()
             self.files.area.focus()

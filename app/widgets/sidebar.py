@@ -205,6 +205,7 @@ class Sidebar(QFrame):
         self._add("transfers", self.tr("Transfers"), "arrow_sync")
         self._add_caption(self.tr("MY NODE"))
         self._add("contribute", self.tr("Contribute"), "hard_drive")
+        self._add("database", self.tr("Database"), "database")
         self._add("test-grid", self.tr("Test grid"), "server")
         self._layout.addStretch()
         self._layout.addWidget(NodeCard(theme, session))

@@ -15,9 +15,12 @@ from pathlib import Path
 
 import trio
 import trio.lowlevel
+from fake_database import answer, fake_database
 
 from bitcloud_net.api import (
+    AppView,
     BadInput,
+    BanView,
     BitcloudError,
     Client,
     Contribution,
@@ -33,6 +36,7 @@ from bitcloud_net.api import (
     NodeView,
     Promise,
     Published,
+    SqlAnswer,
     Status,
     StatusChanged,
     TestGrid,
@@ -43,6 +47,7 @@ from bitcloud_net.api import (
     TransferKind,
     TransferState,
     Unavailable,
+    WrittenRow,
 )
 
 NODES = 10
@@ -120,6 +125,10 @@ class FakeClient:
             on=False, disk_free_bytes=640 * 10**9, disk_total_bytes=1000 * 10**9
         )
         self.rates = (0, 0)
+        self.database = fake_database()
+        self.banned: tuple[BanView, ...] = ()
+        self.endless = False  # a statement runs until it is cancelled
+        self.interrupted = 0
         self.publish_rate = 400_000  # bytes a step
         self.has_grid = True
         self._listeners: list[trio.MemorySendChannel[News]] = []
@@ -410,6 +419,33 @@ class FakeClient:
     def _tell(self, item: News) -> None:
         for listener in self._listeners:
             listener.send_nowait(item)
+
+    async def select(self, statement: str) -> SqlAnswer:
+        await self._enter("select", statement)
+        if self.endless:
+            try:
+                await trio.sleep_forever()
+            finally:
+                self.interrupted += 1
+        return answer(self.database, statement)
+
+    async def put_row(self, table: str, key: str, values: str) -> WrittenRow:
+        await self._enter("put_row", (table, key, values))
+        return WrittenRow(table=table, key=key, seq=1, id="00")
+
+    async def apps(self) -> tuple[AppView, ...]:
+        await self._enter("apps")
+        return ()
+
+    async def install_app(self, definition: str) -> AppView:
+        raise NotImplementedError
+
+    async def uninstall_app(self, app: str) -> None:
+        raise NotImplementedError
+
+    async def bans(self) -> tuple[BanView, ...]:
+        await self._enter("bans")
+        return self.banned
 
     async def test_grid(self) -> TestGrid | None:
         await self._enter("test_grid")

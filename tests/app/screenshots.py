@@ -22,6 +22,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.__main__ import SWITCH_INTERVAL_S
+from app.models.statements import EXAMPLES
 from app.preferences import Scheme, ViewMode
 from app.program import Program
 from bitcloud_net.api import Client, TransferKind
@@ -180,6 +181,7 @@ def fake_tour(camera: Camera, program: Program, client: FakeClient) -> None:
     window._set_view(ViewMode.COLUMNS)
     window.files.open("Public/Mary/Documents")
     camera.shoot("documents")
+    _fake_database(camera, program)
     for key in ("transfers", "contribute", "settings"):
         window.show_page(key)
         camera.shoot(key)
@@ -193,6 +195,22 @@ def fake_tour(camera: Camera, program: Program, client: FakeClient) -> None:
     window.drop_zone.hide()
     window.publishing.confirm([Path(__file__)])
     camera.shoot_dialog("publish-dialog")
+
+
+def _fake_database(camera: Camera, program: Program) -> None:
+    window = program.window
+    window.show_page("database")
+    wait(300)
+    camera.shoot("database-empty")
+    window.database.ask(EXAMPLES[1].statement)
+    wait(300)
+    window.database.tree.expand(window.database.tree.model().index(0, 0))
+    camera.shoot("database")
+    window.database.ask("SELECT nickname FROM usr")
+    wait(300)
+    camera.shoot("database-error")
+    window.database.write_row()
+    camera.shoot_dialog("write-row-dialog")
 
 
 def _fill(client: FakeClient) -> Callable[[object], Awaitable[None]]:

@@ -9,7 +9,7 @@ from conftest import Desk
 from fake_client import OFFLINE, FakeClient, failing_opener, opener
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLineEdit, QSlider
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLineEdit, QPlainTextEdit, QSlider
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.publish import PublishDialog, measure
@@ -41,7 +41,7 @@ def test_it_begins_in_my_own_folder(desk: Desk) -> None:
 
 
 def test_every_button_view_and_field_has_a_name(desk: Desk, qtbot: QtBot) -> None:
-    for kind in (QAbstractButton, QAbstractItemView, QLineEdit, QSlider):
+    for kind in (QAbstractButton, QAbstractItemView, QLineEdit, QSlider, QPlainTextEdit):
         widgets = desk.window.findChildren(kind)
         assert widgets
         nameless = [w for w in widgets if not w.accessibleName() and w.objectName()[:3] != "qt_"]
@@ -399,7 +399,7 @@ def test_it_fits_any_size(desk: Desk, qtbot: QtBot, size: tuple[int, int]) -> No
     assert area.width() >= 330
     assert area.tiles.gridSize().width() * 2 <= area.tiles.viewport().width()
     assert desk.window.files.details.isVisible() is (size[0] >= 1200)
-    for page in ("transfers", "contribute", "test-grid", "settings"):
+    for page in ("transfers", "contribute", "database", "test-grid", "settings"):
         desk.window.show_page(page)
         desk.window.grab()
         assert desk.window.width() == size[0]
