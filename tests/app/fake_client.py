@@ -421,12 +421,13 @@ class FakeClient:
             listener.send_nowait(item)
 
     async def select(self, statement: str) -> SqlAnswer:
-        await self._enter("select", statement)
-        if self.endless:
-            try:
+        try:
+            await self._enter("select", statement)
+            if self.endless:
                 await trio.sleep_forever()
-            finally:
-                self.interrupted += 1
+        except trio.Cancelled:
+            self.interrupted += 1
+            raise
         return answer(self.database, statement)
 
     async def put_row(self, table: str, key: str, values: str) -> WrittenRow:

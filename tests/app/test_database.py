@@ -132,7 +132,7 @@ def test_a_statement_that_runs_can_be_stopped(desk: Desk, page: DatabasePage, qt
     qtbot.waitUntil(lambda: desk.client.interrupted == 1)
     assert (page._facts.text(), page.run_button.accessibleName()) == ("Stopped.", "Run")
     page.ask("SELECT 2")
-    qtbot.wait(20)
+    qtbot.waitUntil(lambda: ("select", "SELECT 2") in desk.client.calls)
     qtbot.keyClick(page.editor, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: desk.client.interrupted == 2)
     desk.client.endless = False
@@ -144,7 +144,6 @@ def test_running_again_ends_what_still_runs(desk: Desk, page: DatabasePage, qtbo
     desk.client.endless = True
     page.ask("SELECT 1")
     qtbot.waitUntil(lambda: ("select", "SELECT 1") in desk.client.calls)
-    qtbot.wait(20)
     desk.client.endless = False
     ask(page, qtbot, "SELECT 2")
     assert desk.client.interrupted == 1
