@@ -121,7 +121,41 @@ def _identity(verbs: Subparsers) -> None:
     recover.add_argument(
         "--words-file", type=Path, metavar="FILE", help="read the words from FILE; - is stdin"
     )
-    for verb in (init, recover):
+    join = _verb(
+        verbs,
+        "join",
+        "join:join",
+        "become a member of the network: make an identity, mine it, register it",
+        """
+        bitcloud join
+        bitcloud join --name Mary --folder ~/Shares --capacity 100GB
+        bitcloud join --network family --capacity 100GB
+        bitcloud join --role publisher
+        bitcloud join --status --json
+        bitcloud join --pause
+        """,
+        notes="""
+
+        Mining uses all cores but one, gives way to everything else, and goes on after a restart. On
+        the public network it takes hours, on others seconds, and on test grids nothing. Ctrl-C or
+        --pause holds it; the next join goes on. The first join of a home makes the identity.
+        """,
+    )
+    join.add_argument(
+        "--role",
+        choices=("node", "gateway", "publisher", "grid-owner"),
+        default="node",
+        metavar="node|gateway|publisher|grid-owner",
+        help="what to be (node)",
+    )
+    join.add_argument("--capacity", type=values.size, metavar="SIZE", help="lend so much storage")
+    join.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where to lend it (default: in the home)"
+    )
+    instead = join.add_mutually_exclusive_group()
+    instead.add_argument("--pause", action="store_true", help="hold the search under way")
+    instead.add_argument("--status", action="store_true", help="show how far it is")
+    for verb in (init, recover, join):
         verb.add_argument("--name", help="how others see you (default: your login name)")
         verb.add_argument("--network", help="the network to belong to (default: the public one)")
         lock = verb.add_mutually_exclusive_group()

@@ -7,7 +7,7 @@ from typing import Final
 
 from bitcloud_net import __version__
 from bitcloud_net.api import BadInput, Client, Contribution, LocalFault, Status
-from bitcloud_net.cli import text
+from bitcloud_net.cli import join, text
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.session import client_of, home_of, open_node, running_node, until_stopped
 
@@ -73,7 +73,7 @@ async def contribute(arguments: Namespace, out: Output) -> None:
         raise BadInput("say how much, such as 100GB, or --off", code="no-size")
     stays = await running_node(home_of(arguments)) is not None
     async with client_of(arguments) as client:
-        lent = await _lend(client, arguments)
+        lent = await _lend(client, out, arguments)
     if lent.on:
         where = text.plain(lent.folder or "")
         lines = [f"lending {text.size(lent.capacity_bytes)} in {where}"]
@@ -84,11 +84,11 @@ async def contribute(arguments: Namespace, out: Output) -> None:
         out.note("it is lent whenever a node of this home runs: bitcloud node run")
 
 
-async def _lend(client: Client, arguments: Namespace) -> Contribution:
+async def _lend(client: Client, out: Output, arguments: Namespace) -> Contribution:
     if arguments.off:
         return await client.contribute(folder=None, capacity_bytes=0)
     folder = arguments.store or home_of(arguments) / "store"
-    return await client.contribute(folder=folder, capacity_bytes=arguments.size)
+    return await join.lend(client, out, folder, arguments.size)
 
 
 def version(arguments: Namespace, out: Output) -> None:

@@ -171,7 +171,11 @@ class FakeClient:
         """See ``Client``."""
         self._note("contribute", folder, capacity_bytes)
         where = None if folder is None else str(folder)
-        return Contribution(on=folder is not None, folder=where, capacity_bytes=capacity_bytes)
+        if folder is not None:
+            self._start_search("node")
+        may = self._member("node").state in (MembershipState.OPEN, MembershipState.JOINED)
+        on = folder is not None and may
+        return Contribution(on=on, folder=where, capacity_bytes=capacity_bytes)
 
     async def membership(self, *, role: str = "node") -> Membership:
         """See ``Client``."""
@@ -181,9 +185,7 @@ class FakeClient:
     async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
         """See ``Client``. The search stands still until a test calls ``mine``."""
         self._note("join", role, wait)
-        if self._member(role).state in (MembershipState.NONE, MembershipState.PAUSED):
-            self._searched = trio.Event()
-            self._search(role, state=MembershipState.MINING, cores=3)
+        self._start_search(role)
         while wait and self._member(role).state is MembershipState.MINING:
             await self._searched.wait()
         return self._member(role)
@@ -220,6 +222,11 @@ class FakeClient:
     def _mining_role(self) -> str | None:
         mining = MembershipState.MINING
         return next((role for role, each in self.members.items() if each.state is mining), None)
+
+    def _start_search(self, role: str) -> None:
+        if self._member(role).state in (MembershipState.NONE, MembershipState.PAUSED):
+            self._searched = trio.Event()
+            self._search(role, state=MembershipState.MINING, cores=3)
 
     def _search(self, role: str, **changes: Any) -> None:
         self.members[role] = dataclasses.replace(self._member(role), **changes)

@@ -31,6 +31,7 @@ def test_help_imports_neither_trio_nor_libp2p() -> None:
 VERBS = [
     "init",
     "recover",
+    "join",
     "publish",
     "ls",
     "fetch",

@@ -13,6 +13,7 @@ from bitcloud_net.core.identity import (
     check,
     day_of,
     in_sample,
+    network_id,
     puzzle_for,
 )
 from bitcloud_net.core.table_rules import Role
@@ -91,3 +92,10 @@ def test_each_stranger_is_checked_by_one_node_in_a_hundred() -> None:
     assert day_of(NOW) == 20_000
     assert PUBLIC_DIFFICULTY.mean_tries == 131_072
     assert PRIVATE_DIFFICULTY.mean_tries == 256
+
+
+def test_a_network_is_its_name_and_its_rules() -> None:
+    rules = [Difficulty(bits=bits, memory_kib=kib) for bits in (0, 1, 8) for kib in (64, 1024)]
+    ids = [network_id(name, each) for name in ("a", "b", "bitcloud") for each in rules]
+    assert all(len(each) == 32 for each in ids)
+    assert len(set(ids)) == 3 * 5, "where nobody mines, memory is no rule"

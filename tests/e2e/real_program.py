@@ -24,13 +24,13 @@ class Program:
 
     home: Path
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command whose end is not waited for."""
         words = [str(argument) for argument in arguments]
         return subprocess.Popen(
             [*COMMAND, *words, "--home", str(self.home), "--json"],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             text=True,
         )
 

@@ -129,6 +129,8 @@ settings_made = st.builds(
     contribute_folder=texts,
     contribute_bytes=st.integers(0, 2**53),
     gateway_port=st.integers(0, 65535),
+    identity_bits=st.integers(-1, 40),
+    identity_memory_mib=st.integers(1, 1024),
 )
 
 
@@ -183,3 +185,25 @@ def test_settings_do_not_change_in_place(tmp_path: Path) -> None:
     settings = Settings(name="Mary")
     assert replace(settings, gateway_port=1).gateway_port == 1
     assert settings.gateway_port == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "bits", "memory_kib"),
+    [("bitcloud", 17, 65_536), ("family", 8, 65_536), ("test-1", 0, 65_536), ("", 8, 65_536)],
+)
+def test_what_an_identity_costs_goes_by_the_network(
+    network: str, bits: int, memory_kib: int
+) -> None:
+    asked = Settings(network=network).difficulty
+    assert (asked.bits, asked.memory_kib) == (bits, memory_kib)
+    own = Settings(network=network, identity_bits=3, identity_memory_mib=2)
+    assert (own.difficulty.bits, own.difficulty.memory_kib) == (3, 2_048)
+    assert own.on(network) == own
+    assert own.on("test-2").difficulty.bits == 0, "rules belong to the network"
+
+
+@pytest.mark.parametrize(("bits", "mib"), [(-2, 64), (41, 64), (8, 0), (8, 1 << 20)])
+def test_costs_that_cannot_be(bits: int, mib: int) -> None:
+    with pytest.raises(BadInput) as caught:
+        _ = Settings(identity_bits=bits, identity_memory_mib=mib).difficulty
+    assert caught.value.code == "bad-difficulty"
