@@ -18,6 +18,7 @@ from bitcloud_net.services import test_grid
 from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.grid import Grid
+from bitcloud_net.services.head_watcher import HeadWatcher
 from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.library import Library, fingerprint
 from bitcloud_net.services.newsstand import Newsstand
@@ -74,6 +75,7 @@ class Parts:
     newsstand: Newsstand
     traffic: Traffic
     syncer: Syncer
+    head_watcher: HeadWatcher
     row_desk: RowDesk
     joiner: Joiner
     ban_list: BanList
@@ -109,7 +111,7 @@ class LocalClient:
             gateway=parts.switches.gateway_address,
             transfers_running=parts.transfers.running,
             version=__version__,
-            sync=parts.syncer.state,
+            sync=replace(parts.syncer.state, owners_lacking=parts.head_watcher.owners_lacking),
         )
 
     async def entries(self, path: str = "") -> tuple[Entry, ...]:

@@ -27,6 +27,7 @@ from bitcloud_net.net.limits import NetLimits
 from bitcloud_net.net.network import Network
 from bitcloud_net.net.self_stream import SelfReaching
 from bitcloud_net.nodepool.console import Console
+from bitcloud_net.nodepool.head_reads import HeadReads
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
 from bitcloud_net.protocols.control_socket import control_path
@@ -42,6 +43,8 @@ from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.gateway import Gateway
 from bitcloud_net.services.gateway_source import GatewaySource
 from bitcloud_net.services.grid import Grid
+from bitcloud_net.services.head_keeper import HeadKeeper
+from bitcloud_net.services.head_watcher import HeadWatcher
 from bitcloud_net.services.home import Identity, open_home
 from bitcloud_net.services.identity_checker import IdentityChecker
 from bitcloud_net.services.joiner import Joiner
@@ -224,11 +227,14 @@ class _Builder:
             self._syncer,
             led_in=bool(bootstrap),
         )
+        self._head_watcher = self._make_head_watcher()
         self._rows.watch(self._neighbours.rows_changed)
         self._rows.watch(lambda news: self._status_changed())
         parts = self._make_parts()
         for run in (
             self._syncer.run,
+            self._head_watcher.run,
+            self._head_keeper().run,
             self._judge().run,
             self._identity_checker().run,
             self._app_carrier(parts.storage).run,
@@ -311,6 +317,7 @@ class _Builder:
             newsstand=self._newsstand,
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
+            head_watcher=self._head_watcher,
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
             ban_list=BanList(queries, network.node_id, self._clock.period),
             joiner=joiner,
@@ -389,6 +396,25 @@ class _Builder:
             self._rows,
             period=self._clock.period,
             carries=lambda: storage.view().on,
+        )
+
+    def _head_keeper(self) -> HeadKeeper:
+        return HeadKeeper(
+            HeadReads(self._rows.database),
+            self._rows,
+            (self._identity.node, self._identity.user),
+            period=self._clock.period,
+            random=self._random,
+        )
+
+    def _make_head_watcher(self) -> HeadWatcher:
+        return HeadWatcher(
+            HeadReads(self._rows.database),
+            self._rows,
+            self._syncer,
+            self._network,
+            period=self._clock.period,
+            random=self._random,
         )
 
     def _judge(self) -> Judge:

@@ -267,6 +267,7 @@ class SyncHealth:
     sent: int = 0
     pushed: int = 0  # batches that peers took
     dropped: int = 0  # batches that a slow peer missed
+    owners_lacking: int = 0  # whose heads say that rows of theirs are missing here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,6 +142,8 @@ def _database(now: Status) -> str:
     parts = [f"{now.rows} rows", f"{health.in_step} of {health.partners} partners in step"]
     if health.waiting:
         parts.append(f"{health.waiting} rows wait for others")
+    if health.owners_lacking:
+        parts.append(f"rows of {health.owners_lacking} owners are missing, others are being asked")
     if abs(health.clock_behind_s) >= CLOCK_WARNING_S:
         way = "behind" if health.clock_behind_s > 0 else "ahead"
         parts.append(f"this clock is {abs(health.clock_behind_s)} s {way}: set it right")

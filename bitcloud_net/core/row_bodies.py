@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bitcloud_net.core.bodies import apps, market, network, people, storage
+from bitcloud_net.core.bodies import apps, heads, market, network, people, storage
 from bitcloud_net.core.bodies.apps import AppBody, DefinitionBody, app_body
 from bitcloud_net.core.bodies.fields import Body, parse_fields, plain_fields
+from bitcloud_net.core.bodies.heads import HeadBody
 from bitcloud_net.core.bodies.kinds import Kind, Parents, RowLike
 from bitcloud_net.core.bodies.market import GridBody
 from bitcloud_net.core.bodies.network import (
@@ -47,6 +48,7 @@ __all__ = [
     "FileBody",
     "FolderBody",
     "GridBody",
+    "HeadBody",
     "IdentityBody",
     "NodeBody",
     "PlacementBody",
@@ -57,7 +59,7 @@ __all__ = [
     "parse_body",
 ]
 
-_MODULES = (network, people, storage, apps, market)
+_MODULES = (network, people, storage, apps, market, heads)
 
 KINDS: Mapping[int, Kind] = MappingProxyType(
     {kind.rule.table: kind for module in _MODULES for kind in module.KINDS}

@@ -37,6 +37,9 @@ Rules: TypeAlias = Callable[[int], TableRule]
 ROW_VERSION = 1
 MAX_PERIOD = 2**40
 """The year 20,000,000; small enough that sums of periods never overflow anywhere."""
+LAST_SIGNER_FROM_END = KEY_BYTES + 2 + SIGNATURE_BYTES
+"""Where in the wire form, counted from its end, the key of the last signer begins: the owner where
+there is no co-owner. ``KEY_BYTES`` long."""
 
 _SIGNATURE_KIND = "row"
 _ID_CONTEXT = "bitcloud v1 row"

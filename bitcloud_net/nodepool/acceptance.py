@@ -260,7 +260,8 @@ class Acceptance:
         change.enter(item_of(proof.period, proof.id))
         # A slot is also used twice by who sets a machine up again within ten minutes.
         is_fraud = proof.kind is not ProofKind.SLOT
-        if is_fraud and self.registry.rule_of(proof.table).writers & Role.NODE:
+        writers = self.registry.rule_of(proof.table).writers
+        if is_fraud and writers & Role.NODE and not writers & Role.USER:
             self.ban(_ban_for(proof))
         return True
 

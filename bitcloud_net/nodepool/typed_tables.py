@@ -78,11 +78,16 @@ def _readable(spec: Field, value: Any) -> Any:
     if isinstance(spec, Amount):
         return str(value)
     if isinstance(spec, Many):
-        return [_readable(spec.of, one) for one in value]
+        return [_in_json(spec.of, one) for one in value]
     if isinstance(spec, Record):
         fields = fields_of(spec.of).items()
-        return {name: _readable(field, getattr(value, name)) for name, field in fields}
+        return {name: _in_json(field, getattr(value, name)) for name, field in fields}
     return int(value) if isinstance(value, int) else value
+
+
+def _in_json(spec: Field, value: Any) -> Any:
+    readable = _readable(spec, value)
+    return readable.hex() if isinstance(readable, bytes) else readable
 
 
 @cache

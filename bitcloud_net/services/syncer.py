@@ -122,6 +122,7 @@ class Syncer:
         self._ring_period = -1
         self._dead: set[NodeId] = set()
         self._nodes: set[NodeId] = set()  # that have a node row
+        self._session_watchers: list[Callable[[NodeId], None]] = []
 
     @property
     def state(self) -> SyncHealth:
@@ -149,6 +150,22 @@ class Syncer:
     def sync_soon(self, peer: NodeId) -> None:
         """Ask for a session with a peer before the next assigned one."""
         self._want(peer)
+
+    async def compare_with(self, peer: NodeId) -> bool:
+        """Have a session with a peer now, whether it is connected or not; False when that failed.
+
+        Cancel: safe; rows taken until then stay.
+        """
+        async with trio.open_nursery() as nursery:
+            ended_well = await self._pull(peer, nursery)
+            nursery.cancel_scope.cancel()  # no second try: others can be asked
+        return ended_well
+
+    def watch_sessions(self, on_end: Callable[[NodeId], None]) -> None:
+        """Call ``on_end`` (quick, never waiting) after each session after which both should hold
+        the same rows.
+        """
+        self._session_watchers.append(on_end)
 
     # Answering
 
@@ -256,6 +273,9 @@ class Syncer:
         self._ledger.note(peer, report, self._clock.now_s())
         if not report.complete and report.received + report.sent:
             self._want(peer)
+        if report.complete:
+            for on_end in self._session_watchers:
+                on_end(peer)
         return True
 
     async def _session(self, peer: NodeId) -> sync.SyncReport:

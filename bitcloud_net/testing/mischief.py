@@ -1,4 +1,4 @@
-"""Storage nodes that do wrong: the share store's contract, bent in one way each.
+"""Nodes that do wrong: the contract of the share store, or of the nodepool, bent in one way each.
 
 ``Machine.misbehave`` of ``testing.planet`` puts one between a node's store and its server, so what
 comes out is signed with the node's own key, as a real attacker's answer would be.
@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import trio
 
 from bitcloud_net.core import merkle
 from bitcloud_net.core.errors import Refused
 from bitcloud_net.core.manifest import AnyManifest, Manifest, content_id, parse_manifest
+from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.protocols.share_server import ShareKeeper, StoredBlock, StoredShare
+from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.wire.fields import Buffer
+from bitcloud_net.wire.range_index import RangeIndex, item_of
 
 Mischief = Callable[[ShareKeeper], ShareKeeper]
 """How a node goes wrong: its honest store in, the bent one out."""
@@ -285,3 +290,44 @@ class RefusesAll(Honest):
     def _no(self) -> Refused:
         self.lies += 1
         return Refused("I would rather not", code="not-permitted")
+
+
+class LeavesOut:
+    """A nodepool that keeps some rows from others: the contract of ``services.syncer.SyncedRows``,
+    with those rows bent away. What others send is taken as ever.
+    """
+
+    def __init__(self, rows: RowStore, kept_back: Callable[[SignedRow], bool]) -> None:
+        self._rows = rows
+        self._kept_back = kept_back
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
+
+    async def view(self, period: int) -> dict[int, RangeIndex]:
+        """See ``RowStore``."""
+        view = await self._rows.view(period)
+        for row in await self._all():
+            if row.table in view and self._kept_back(row):
+                view[row.table].change(remove=[item_of(row.period, row.id)])
+        return view
+
+    async def raws(
+        self, of: int, ids: Sequence[bytes], *, max_bytes: int
+    ) -> tuple[int, list[bytes]]:
+        """See ``RowStore``."""
+        hidden = {row.id for row in await self._all() if self._kept_back(row)}
+        shown = [row_id for row_id in ids if row_id not in hidden]
+        _, raws = await self._rows.raws(of, shown, max_bytes=max_bytes)
+        return len(ids), raws
+
+    async def _all(self) -> list[SignedRow]:
+        found = await self._rows.database.read(
+            lambda db: db.execute("SELECT raw FROM np_row").fetchall()
+        )
+        return [SignedRow.parse(raw) for (raw,) in found]
+
+
+def leave_out(syncer: Syncer, rows: RowStore, kept_back: Callable[[SignedRow], bool]) -> None:
+    """Let a node keep rows from everybody it has sessions with from now on."""
+    syncer._rows = LeavesOut(rows, kept_back)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.rows import SignedRow
@@ -54,6 +55,16 @@ def test_messages(vector: dict[str, Any]) -> None:
     message = parse(vector["type"], head, payload)
     assert type(message).__name__ == vector["message"]
     assert wire.pack(message) == (vector["type"], head, payload)
+
+
+@pytest.mark.parametrize("vector", VECTORS["heads"], ids=lambda vector: str(len(vector["ids"])))
+def test_heads(vector: dict[str, Any]) -> None:
+    """The README's formula, word by word."""
+    ids = [bytes.fromhex(row_id) for row_id in vector["ids"]]
+    total = sum(int.from_bytes(row_id, "little") for row_id in ids) % 2**256
+    data = total.to_bytes(32, "little") + len(ids).to_bytes(8, "big")
+    digest = blake3(data, derive_key_context="bitcloud v1 head").hexdigest()
+    assert digest[:32] == vector["fingerprint"]
 
 
 def test_there_are_at_least_sixty() -> None:

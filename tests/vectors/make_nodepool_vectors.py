@@ -14,6 +14,8 @@ from typing import Any
 import cbor2
 
 from bitcloud_net.core import keys
+from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
+from bitcloud_net.core.heads import CountedRow, RowSum, table_head
 from bitcloud_net.core.identity import Difficulty, puzzle_for
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
@@ -23,6 +25,7 @@ from bitcloud_net.core.row_bodies import (
     FaultBody,
     FileBody,
     FolderBody,
+    HeadBody,
     IdentityBody,
     NodeBody,
     PlacementBody,
@@ -39,6 +42,10 @@ OWNER, OTHER = SigningKey(b"\1" * 32), SigningKey(b"\2" * 32)
 PERIOD = 2_900_000
 Json = dict[str, Any]
 
+HEADS = (
+    table_head(2, [CountedRow(seq=7, id=b"\xff" * 32)]),
+    table_head(4, [CountedRow(seq=at, id=bytes([0x80 | at]) * 32) for at in range(3)]),
+)
 BODIES: list[tuple[str, bytes, Body]] = [
     (
         "a storage node",
@@ -60,6 +67,8 @@ BODIES: list[tuple[str, bytes, Body]] = [
     ("a placement", b"c" * 32, PlacementBody(manifest=b"BC", holders=(b"n" * 32, b"", b"m" * 32))),
     ("a placement of an inline file", b"d" * 32, PlacementBody(manifest=b"x" * 300, holders=())),
     ("a fault", b"t" * 32, FaultBody(reason=FaultReason.TOO_SLOW, count=9, recent=0b100101)),
+    ("a head", PUBLIC_HEAD, HeadBody(tables=HEADS)),
+    ("a head for a publisher's people", b"p" * 32, HeadBody(tables=HEADS[:1])),
     ("an identity", b"\1", IdentityBody(day=PERIOD // 144, nonce=7, registered=PERIOD)),
 ]
 TABLES = {
@@ -70,6 +79,7 @@ TABLES = {
     PlacementBody: Table.PLACEMENT,
     FaultBody: Table.FAULT,
     IdentityBody: Table.IDENTITY,
+    HeadBody: Table.HEAD,
 }
 
 
@@ -219,6 +229,17 @@ def drawing() -> Json:
     }
 
 
+def heads() -> list[Json]:
+    sets = [[], [b"\0" * 32], [b"\xff" * 32], [b"\1" * 32, b"\2" * 32], [b"\xff" * 32] * 3]
+    return [
+        {
+            "ids": [row_id.hex() for row_id in ids],
+            "fingerprint": RowSum(CountedRow(seq=1, id=row_id) for row_id in ids).fingerprint.hex(),
+        }
+        for ids in sets
+    ]
+
+
 def identities() -> list[Json]:
     easy = Difficulty(bits=4, memory_kib=64)
     found = []
@@ -239,6 +260,7 @@ def vectors() -> Json:
         "proofs": proofs(),
         "messages": messages(),
         "drawing": drawing(),
+        "heads": heads(),
         "identities": identities(),
     }
 

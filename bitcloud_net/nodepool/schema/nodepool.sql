@@ -149,3 +149,13 @@ CREATE TABLE grid (
     period           INTEGER NOT NULL,
     expires          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE head (
+    key       BLOB    NOT NULL PRIMARY KEY, -- owner || publisher
+    owner     BLOB    NOT NULL,
+    publisher BLOB    NOT NULL, -- whose rows it counts; zero: those that everybody may see
+    tables    TEXT    NOT NULL, -- JSON array of {table, count, fingerprint, latest}
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

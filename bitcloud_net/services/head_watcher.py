@@ -1,0 +1,196 @@
+"""Notices rows that were left out, by their owners' heads, and asks others for them.
+
+A session that ended well with a partner that leaves rows out looks like any other. So after each
+change the rows of an owner are compared with its head. Some may be on their way, so nothing is done
+for a while; then this node has sessions with peers that have not been asked: first with those that
+are connected, then with the nodes nearest to the owner. One session brings all that is missing of
+anybody. Nobody is blamed: who lacks a row may never have had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from bitcloud_net.core.heads import COUNTED_TABLES, WHOLE, Completeness
+from bitcloud_net.core.keys import NodeId, PublicKey
+from bitcloud_net.core.partners import NodeRing, position_of
+from bitcloud_net.core.table_rules import Table
+from bitcloud_net.nodepool.head_reads import HeadState
+from bitcloud_net.nodepool.outcome import RowsChanged
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+GRACE_S: Final = 20.0
+"""How long after the last news of an owner its rows may be on their way."""
+LOOK_S: Final = 5.0
+MAX_LOOKS: Final = 256
+"""Owners compared in one look: after a start the rest follow in the next ones."""
+MAX_ASKED: Final = 16
+"""Peers asked about one owner in a period: a head that promises rows which nobody has ever seen
+costs its readers no more."""
+
+
+class Heads(Protocol):
+    """What is known (``nodepool.head_reads``)."""
+
+    async def owners(self, period: int) -> tuple[PublicKey, ...]: ...
+
+    async def states(
+        self, owner: PublicKey, period: int, holds: Callable[[int], bool]
+    ) -> Mapping[bytes, HeadState]: ...
+
+
+class Rows(Protocol):
+    """What is held (``nodepool.row_store``)."""
+
+    def watch(self, on_change: Callable[[RowsChanged], None]) -> None: ...
+
+    async def node_ids(self, period: int) -> list[NodeId]: ...
+
+
+class Sessions(Protocol):
+    """Who compares rows with others (``services.syncer``)."""
+
+    async def compare_with(self, peer: NodeId) -> bool: ...
+
+    def watch_sessions(self, on_end: Callable[[NodeId], None]) -> None: ...
+
+
+class Peers(Protocol):
+    """Who is connected (``net.network.Network``)."""
+
+    @property
+    def node_id(self) -> NodeId: ...
+
+    @property
+    def peers(self) -> frozenset[NodeId]: ...
+
+
+@dataclass(slots=True)
+class _Lacking:
+    """An owner of whom rows are missing."""
+
+    news_s: float  # when something of it last came
+    missing: int
+    asked: set[NodeId] = field(default_factory=set)
+
+
+class HeadWatcher:
+    """The service. One per node."""
+
+    def __init__(
+        self,
+        heads: Heads,
+        rows: Rows,
+        sessions: Sessions,
+        network: Peers,
+        *,
+        period: Callable[[], int],
+        random: Random,
+        holds: Callable[[int], bool] = lambda table: True,
+    ) -> None:
+        """``holds`` says of which tables this node keeps all rows."""
+        self._heads = heads
+        self._rows = rows
+        self._sessions = sessions
+        self._network = network
+        self._period = period
+        self._random = random
+        self._holds = holds
+        self._changed: dict[PublicKey, None] = {}
+        self._lacking: dict[PublicKey, _Lacking] = {}
+        self._asked_in = 0  # the period
+        self._news = trio.Event()
+
+    @property
+    def owners_lacking(self) -> int:
+        """Owners of whom rows are missing here, and not just on their way."""
+        return len(self._overdue())
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Watch until cancelled. Start it after the syncer.
+
+        Raises:
+            LocalFault: ``database-damaged``.
+        """
+        self._rows.watch(self._rows_changed)
+        self._sessions.watch_sessions(self._session_ended)
+        self._changed = dict.fromkeys(await self._heads.owners(self._period()))
+        task_status.started()
+        while True:
+            await self.look()
+            await self._pause()
+
+    async def look(self) -> None:
+        """Compare what changed with the heads, and ask one peer where rows have been missing."""
+        if self._asked_in != self._period():
+            self._asked_in = self._period()
+            for lacking in self._lacking.values():
+                lacking.asked.clear()
+        await self._compare(list(islice(self._changed, MAX_LOOKS)))
+        if (peer := await self._next_peer()) is None:
+            return
+        for lacking in self._overdue():
+            lacking.asked.add(peer)
+        if await self._sessions.compare_with(peer):
+            await self._compare(list(self._lacking))
+
+    def _rows_changed(self, news: RowsChanged) -> None:
+        for row in news.rows:
+            if row.table in COUNTED_TABLES or row.table is Table.HEAD:
+                self._changed[row.owner] = None
+                if (lacking := self._lacking.get(row.owner)) is not None:
+                    lacking.news_s = trio.current_time()
+        self._news.set()
+
+    def _session_ended(self, peer: NodeId) -> None:
+        for lacking in self._overdue():
+            lacking.asked.add(peer)
+
+    async def _pause(self) -> None:
+        if not self._changed and not self._lacking:
+            self._news = trio.Event()
+            await self._news.wait()
+        await trio.sleep(LOOK_S * self._random.uniform(0.5, 1.5))
+
+    async def _compare(self, owners: Iterable[PublicKey]) -> None:
+        now = self._period()
+        for owner in owners:
+            self._changed.pop(owner, None)
+            states = await self._heads.states(owner, now, self._holds)
+            found = sum((each.held for each in states.values()), start=WHOLE)
+            if found.state is not Completeness.LACKING:
+                self._lacking.pop(owner, None)
+            elif owner in self._lacking:
+                self._lacking[owner].missing = found.missing
+            else:
+                self._lacking[owner] = _Lacking(trio.current_time(), found.missing)
+
+    def _overdue(self) -> list[_Lacking]:
+        late = trio.current_time() - GRACE_S
+        return [lacking for lacking in self._lacking.values() if lacking.news_s <= late]
+
+    async def _next_peer(self) -> NodeId | None:
+        """Return whom to ask now: somebody who has not been asked, for the first owner that has
+        such a peer left.
+        """
+        late = trio.current_time() - GRACE_S
+        nodes: list[NodeId] | None = None
+        for owner, lacking in self._lacking.items():
+            if lacking.news_s > late or len(lacking.asked) >= MAX_ASKED:
+                continue
+            if near := sorted(self._network.peers - lacking.asked):
+                return self._random.choice(near)
+            nodes = nodes or await self._rows.node_ids(self._period())
+            leave_out = lacking.asked | {self._network.node_id}
+            for node in NodeRing(nodes).nearest(position_of(owner)):
+                if node not in leave_out:
+                    return node
+        return None
