@@ -148,6 +148,7 @@ async def test_networks_of_one_name_and_other_rules_never_mix(
         mary, john = await grid.join("Mary"), await grid.join("John")
         for each in (mary, john):
             await rules_of(each, bits=1)
+        await trio.sleep(60)  # the nodes sign their heads
         before = grid.nodes[0].client._parts.rows.counts
         await mary.client.publish([write(scratch / "inline.txt", b"hello")])
         await trio.sleep(1300)
