@@ -183,7 +183,7 @@ class Halves:
             index=index,
             home=self._folder / f"{index:02}",
             port=0,
-            network="split",
+            network="test-split",
             bootstrap=bootstrap,
             capacity_bytes=LENT_BYTES,
         )

@@ -149,7 +149,7 @@ class Story:
 
     async def _knows_all(self, nodes: Sequence[GridNode], count: int) -> bool:
         answers = [await node.client.select(COUNT) for node in nodes]
-        return {answer.rows[0][0] for answer in answers} == {str(count)}
+        return {int(answer.rows[0][0] or 0) for answer in answers} == {count}
 
     async def _crossed(self) -> bool:
         """Whether a node of each half has a file of the other."""
