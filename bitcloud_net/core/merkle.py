@@ -72,7 +72,17 @@ def check_path(leaf: bytes, index: int, count: int, path: Sequence[bytes], root:
     Raises:
         Malformed: ``bad-proof``: it is not, or the path is too long, too short or oddly shaped.
     """
-    if not 0 <= index < count or any(len(item) != HASH_BYTES for item in (leaf, root, *path)):
+    if len(root) != HASH_BYTES or root_of_path(leaf, index, count, path) != root:
+        raise Malformed("Merkle path does not lead to the root", code="bad-proof")
+
+
+def root_of_path(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes:
+    """Return the root that a path leads to from number ``index`` of ``count`` leaves.
+
+    Raises:
+        Malformed: ``bad-proof``: the path is too long, too short or oddly shaped.
+    """
+    if not 0 <= index < count or any(len(item) != HASH_BYTES for item in (leaf, *path)):
         raise Malformed("Merkle path out of range", code="bad-proof")
     siblings = iter(path)
     node = leaf
@@ -86,8 +96,7 @@ def check_path(leaf: bytes, index: int, count: int, path: Sequence[bytes], root:
         count = (count + 1) >> 1
     if next(siblings, None) is not None:
         raise Malformed("Merkle path is too long", code="bad-proof")
-    if node != root:
-        raise Malformed("Merkle path does not lead to the root", code="bad-proof")
+    return node
 
 
 def hash_leaves(salt: bytes, share_no: int, segment_no: int, block: Buffer) -> list[bytes]:
@@ -139,8 +148,12 @@ def check_leaf(
     expected = min(LEAF_BYTES, block_bytes - leaf_no * LEAF_BYTES)
     if not 0 <= leaf_no < count or len(leaf) != expected:
         raise Malformed("leaf of a wrong number or length", code="bad-proof")
-    key = _leaf_key(salt, share_no, segment_no)
-    check_path(blake3(leaf, key=key).digest(), leaf_no, count, path, root)
+    check_path(leaf_hash(salt, share_no, segment_no, leaf), leaf_no, count, path, root)
+
+
+def leaf_hash(salt: bytes, share_no: int, segment_no: int, leaf: Buffer) -> bytes:
+    """Return the hash of one leaf, bound to file, share and segment like all of its block's."""
+    return blake3(leaf, key=_leaf_key(salt, share_no, segment_no)).digest()
 
 
 def leaf_count(block_bytes: int) -> int:

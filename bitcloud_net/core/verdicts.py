@@ -122,11 +122,6 @@ def judge(
     return Ban(target=target, since=now, until=now + length, reason=reason)
 
 
-def fraud_ban(target: NodeId, period: int) -> Ban:
-    """Return the ban that a proof about rows of ``period`` means."""
-    return Ban(target=target, since=period, until=period + FRAUD_BAN_PERIODS, reason=FRAUD)
-
-
 def may_report(reached: int, partners: int) -> bool:
     """Whether an auditor that reached so many of its own partners may say that others are away:
     with fewer than half its own line is probably down.

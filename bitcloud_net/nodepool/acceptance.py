@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bitcloud_net.core.app_tables import parse_definition
 from bitcloud_net.core.errors import BadInput, Malformed
@@ -20,10 +20,10 @@ from bitcloud_net.core.row_bodies import DefinitionBody, IdentityBody, parents_o
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, TableRule
 from bitcloud_net.core.units import GIB, MIB
-from bitcloud_net.core.verdicts import MEMORY_PERIODS, Ban, fraud_ban
+from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.outcome import Fate, Outcome
-from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, ProofKind, record
+from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 from bitcloud_net.wire.range_index import item_of
@@ -249,20 +249,22 @@ class Acceptance:
         """Keep a proof that was checked; False when it adds nothing.
 
         Raises:
-            Malformed: ``proofs-full``.
+            Malformed: ``from-future``, ``expired``, ``proofs-full``.
         """
-        recorded = record(self._db, proof)
+        if proof.period > self.now + EARLY_PERIODS:
+            raise Malformed("the proof is from the future", code="from-future")
+        if proof.period < self.now - PROOF_LIFE_PERIODS:
+            raise Malformed("the proof has expired", code="expired")
+        recorded = record(self._db, proof, self.registry.rule_of)
         if recorded is None:
             return False
         change = self._change(PROOFS)
         if recorded.replaced is not None:
             change.leave(item_of(*recorded.replaced))
         change.enter(item_of(proof.period, proof.id))
-        # A slot is also used twice by who sets a machine up again within ten minutes.
-        is_fraud = proof.kind is not ProofKind.SLOT
-        writers = self.registry.rule_of(proof.table).writers
-        if is_fraud and writers & Role.NODE and not writers & Role.USER:
-            self.ban(_ban_for(proof))
+        if until := proof.bans_until(self.registry.rule_of):
+            node = NodeId(proof.owner)
+            self.ban(Ban(target=node, since=proof.period, until=until, reason=FRAUD))
         return True
 
     def _make_room_among_faults(self, row: SignedRow) -> None:
@@ -404,13 +406,6 @@ def _check_definition(row: SignedRow, body: DefinitionBody) -> None:
         raise Malformed(error.message, code="bad-definition") from error
     if app.id != row.key_suffix:
         raise Malformed("the key is not the application's id", code="bad-definition")
-
-
-def _ban_for(proof: Proof) -> Ban:
-    ban = fraud_ban(NodeId(proof.owner), proof.period)
-    if proof.kind is ProofKind.IDENTITY:  # it will not have been mined tomorrow either
-        ban = replace(ban, until=proof.period + PROOF_LIFE_PERIODS)
-    return ban
 
 
 _MINED_ROLES = frozenset({Role.NODE, Role.GRID_OWNER, Role.GATEWAY, Role.PUBLISHER})

@@ -1,12 +1,14 @@
-"""Proofs that speak for themselves: signed rows that an honest owner cannot have made.
+"""Proofs that speak for themselves: signed words that an honest owner cannot have said.
 
 ::
 
     proof = canonical CBOR array [kind, wire of the row with the smaller id, wire of the other]
+            or [kind, manifest of a file, a node's false claim about it]
     id    = BLAKE3 derive-key "bitcloud v1 proof" over it
 
 ``number``: two rows with one table, key and seq. ``slot``: two with one owner, table, period and
-slot.
+slot. ``audit``, ``block`` and ``receipt``: claims that the manifest refutes
+(``core.false_claims``).
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from blake3 import blake3
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.false_claims import ClaimKind, refute
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.row_bodies import IdentityBody
 from bitcloud_net.core.rows import Rules, SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role, rule_of
+from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table, rule_of
 from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
+from bitcloud_net.core.verdicts import FRAUD_BAN_PERIODS
 
 MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
 """Two rows and what is around them."""
@@ -34,24 +38,28 @@ MAX_PROOFS = 4096
 """Owners convicted at a time; 130 MB at the very most."""
 
 _ID_CONTEXT = "bitcloud v1 proof"
+_CLAIMS = frozenset(kind.value for kind in ClaimKind)
 
 
 class ProofKind(StrEnum):
-    """What the two rows share and must not."""
+    """What the two rows share and must not, or what was claimed."""
 
     NUMBER = "number"
     SLOT = "slot"
     IDENTITY = "identity"  # one row, of an identity that was not mined; the other is empty
+    AUDIT = ClaimKind.AUDIT.value
+    BLOCK = ClaimKind.BLOCK.value
+    RECEIPT = ClaimKind.RECEIPT.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Two rows that convict their owner."""
+    """Two rows, or a claim and what refutes it, that convict who signed them."""
 
     kind: ProofKind
-    table: int
+    table: int  # of the rows; for claims that of nodes
     owner: bytes
-    period: int  # of the later row
+    period: int  # of the later row, or of the claim
     id: bytes
     raw: bytes
 
@@ -64,15 +72,8 @@ class Proof:
         """
         first, second = sorted((one, other), key=lambda row: row.id)
         kind = _contradiction(first, second)
-        raw = encoding.encode([kind.value, first.raw, second.raw])
-        return cls(
-            kind=kind,
-            table=first.table,
-            owner=first.owner,
-            period=max(first.period, second.period),
-            id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
-            raw=raw,
-        )
+        period = max(first.period, second.period)
+        return cls._made(kind, first.table, first.owner, period, first.raw, second.raw)
 
     @classmethod
     def of_identity(cls, row: SignedRow, admission: Admission) -> Proof:
@@ -87,15 +88,19 @@ class Proof:
         puzzle = admission.puzzle(row.owner, Role(row.key_suffix[0]), row.body.day)
         if puzzle.holds(row.body.nonce):
             raise Malformed("the identity was mined", code="bad-proof")
-        raw = encoding.encode([ProofKind.IDENTITY.value, row.raw, b""])
-        return cls(
-            kind=ProofKind.IDENTITY,
-            table=row.table,
-            owner=row.owner,
-            period=row.period,
-            id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
-            raw=raw,
-        )
+        return cls._made(ProofKind.IDENTITY, row.table, row.owner, row.period, row.raw, b"")
+
+    @classmethod
+    def of_claim(cls, kind: ClaimKind, manifest: bytes, claim: bytes) -> Proof:
+        """Return the proof that a node's signed claim makes which a manifest refutes.
+
+        Raises:
+            Malformed: ``bad-proof``, ``bad-signature``: the manifest does not refute it, or the
+                node did not say it.
+        """
+        accused = refute(kind, manifest, claim)
+        proof_kind = ProofKind(kind.value)
+        return cls._made(proof_kind, Table.NODE, accused.node, accused.period, manifest, claim)
 
     @classmethod
     def parse(cls, raw: bytes, admission: Admission, rules: Rules = rule_of) -> Proof:
@@ -107,19 +112,43 @@ class Proof:
         value = encoding.decode(raw, max_bytes=MAX_PROOF_BYTES)
         if not isinstance(value, list) or len(value) != 3:
             raise Malformed("a proof is a list of three", code="bad-proof")
-        if not isinstance(value[1], bytes) or not isinstance(value[2], bytes):
-            raise Malformed("a proof holds two rows", code="bad-proof")
-        if value[0] == ProofKind.IDENTITY:
-            rows = [SignedRow.parse(value[1], rules)]
-            proof = cls.of_identity(rows[0], admission)
+        kind, first, second = value
+        if not isinstance(first, bytes) or not isinstance(second, bytes):
+            raise Malformed("a proof holds two pieces of bytes", code="bad-proof")
+        if isinstance(kind, str) and kind in _CLAIMS:
+            proof = cls.of_claim(ClaimKind(kind), first, second)
+        elif kind == ProofKind.IDENTITY:
+            row = SignedRow.parse(first, rules)
+            proof = cls.of_identity(row, admission)
+            row.verify()
         else:
-            rows = [SignedRow.parse(value[1], rules), SignedRow.parse(value[2], rules)]
+            rows = [SignedRow.parse(first, rules), SignedRow.parse(second, rules)]
             proof = cls.of(*rows)
+            for row in rows:
+                row.verify()
         if proof.raw != raw:
             raise Malformed("a proof in another form than ours", code="bad-proof")
-        for row in rows:
-            row.verify()
         return proof
+
+    def bans_until(self, rules: Rules) -> int:
+        """Return the last period of the ban that the proof means; 0 where it means none, as for
+        rows that people write.
+        """
+        return _bans_until(self.kind, self.table, self.period, rules)
+
+    @classmethod
+    def _made(
+        cls, kind: ProofKind, table: int, owner: bytes, period: int, first: bytes, second: bytes
+    ) -> Proof:
+        raw = encoding.encode([kind.value, first, second])
+        return cls(
+            kind=kind,
+            table=table,
+            owner=owner,
+            period=period,
+            id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
+            raw=raw,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +158,21 @@ class Recorded:
     replaced: tuple[int, bytes] | None  # period and id of the one held before
 
 
-def record(connection: sqlite3.Connection, proof: Proof) -> Recorded | None:
-    """Keep a proof; None when the owner is convicted already by it or one with a smaller id.
+def record(connection: sqlite3.Connection, proof: Proof, rules: Rules) -> Recorded | None:
+    """Keep a proof; None when the owner is convicted already by it or a better one: one that bans
+    for longer, or for as long and with a smaller id. So nobody can hide a fraud behind a small one.
 
     Raises:
         Malformed: ``proofs-full``.
     """
     held = connection.execute(
-        "SELECT period, id FROM np_proof WHERE owner = ?", (proof.owner,)
+        "SELECT period, id, kind, tbl FROM np_proof WHERE owner = ?", (proof.owner,)
     ).fetchone()
-    if held is not None and held[1] <= proof.id:
-        return None
+    if held is not None:
+        period, held_id, kind, table = held
+        held_until = _bans_until(ProofKind(kind), table, period, rules)
+        if (-held_until, held_id) <= (-proof.bans_until(rules), proof.id):
+            return None
     if held is None:
         (count,) = connection.execute("SELECT count(*) FROM np_proof").fetchone()
         if count >= MAX_PROOFS:
@@ -148,7 +181,25 @@ def record(connection: sqlite3.Connection, proof: Proof) -> Recorded | None:
         "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?, ?)",
         (proof.owner, proof.table, proof.id, proof.kind.value, proof.period, proof.raw),
     )
-    return Recorded(replaced=held)
+    return Recorded(replaced=None if held is None else held[:2])
+
+
+def _bans_until(kind: ProofKind, table: int, period: int, rules: Rules) -> int:
+    # A slot is also used twice by who sets a machine up again within ten minutes.
+    if kind is ProofKind.SLOT or not _is_written_by_nodes(table, rules):
+        return 0
+    # An identity that was not mined will not have been mined tomorrow either.
+    length = PROOF_LIFE_PERIODS if kind is ProofKind.IDENTITY else FRAUD_BAN_PERIODS
+    return period + length
+
+
+def _is_written_by_nodes(table: int, rules: Rules) -> bool:
+    """Whether only nodes write a table: what people sign bans nobody."""
+    try:
+        writers = rules(table).writers
+        return bool(writers & Role.NODE) and not writers & Role.USER
+    except Malformed:  # of an application that was removed
+        return False
 
 
 def _contradiction(first: SignedRow, second: SignedRow) -> ProofKind:

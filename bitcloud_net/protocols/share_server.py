@@ -25,6 +25,7 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
+from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.share import ShareHeader
@@ -235,11 +236,18 @@ class _Session:
         cid, share_no, segment_no = question.cid, question.share_no, question.segment_no
         block = await self._keeper.read_block(cid, share_no, segment_no)
         self._server.served_bytes += len(block.data)
-        statement = wire.block_statement(cid, share_no, segment_no, block.block_root)
-        return wire.Block(
+        claim = BlockClaim(
+            cid=cid,
+            share_no=share_no,
+            segment_no=segment_no,
+            block_root=block.block_root,
             block_path=tuple(block.block_path),
+            period=self._server.period(),
+        )
+        return wire.Block(
+            block_path=claim.block_path,
             segment_path=tuple(block.segment_path),
-            signature=self._server.key.sign(wire.BLOCK_ANSWER, statement),
+            signature=self._server.key.sign(BLOCK_KIND, claim.encode()),
             block=block.data,
         )
 

@@ -26,7 +26,8 @@ from bitcloud_net.core.errors import (
     PeerFault,
     Unavailable,
 )
-from bitcloud_net.core.keys import NodeId, verify
+from bitcloud_net.core.false_claims import BlockClaim, SaidBlock
+from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.manifest import Manifest
 from bitcloud_net.core.sealing import FileKeys, open_segment, segment_hash
 from bitcloud_net.tasks import open_tasks
@@ -276,18 +277,24 @@ def _check_segment(
 def fault_of(
     file: StoredFile, index: int, share_no: int, node: NodeId, block: wire.Block
 ) -> PeerFault:
-    """Describe a wrong block; with evidence when the node signed just these bytes."""
-    root = merkle.block_root(file.manifest.salt, share_no, index, block.block)
-    statement = wire.block_statement(file.cid, share_no, index, root)
-    try:
-        verify(node, wire.BLOCK_ANSWER, statement, block.signature)
-        evidence = block.signature + statement
-    except Malformed:
-        evidence = b""
+    """Describe a wrong block, with what the node claimed by it: its signature over just these bytes
+    convicts it.
+    """
+    claim = BlockClaim(
+        cid=file.cid,
+        share_no=share_no,
+        segment_no=index,
+        block_root=merkle.block_root(file.manifest.salt, share_no, index, block.block),
+        block_path=block.block_path,
+        period=0,
+    )
+    said = SaidBlock(
+        node=node, manifest=file.manifest.encode(), claim=claim, signature=block.signature
+    )
     return CorruptBlock(
         f"node {node.hex()[:8]} sent a wrong block {index} of share {share_no}",
         peer=node,
-        evidence=evidence,
+        said=said,
         cid=file.cid.hex(),
         share=share_no,
         segment=index,

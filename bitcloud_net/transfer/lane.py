@@ -12,11 +12,13 @@ from typing import Final, Protocol
 import trio
 
 from bitcloud_net.core.errors import BadSignature, BitcloudError, Malformed, Unavailable
+from bitcloud_net.core.false_claims import ClaimKind
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.manifest import Manifest, content_id
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.units import KIB
+from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.wire.fields import Buffer
 
 QUEUED_BLOCKS: Final = 2
@@ -170,5 +172,17 @@ def check_receipt(
         raise BadSignature(f"a storage receipt is no receipt: {error}", peer=node) from error
     expected = (node, content_id(manifest_bytes), share_no, manifest.share_roots[share_no])
     if (receipt.node, receipt.cid, receipt.share_no, receipt.share_root) != expected:
-        raise BadSignature("a storage receipt is for something else", peer=node)
+        raise BadSignature(
+            "a storage receipt is for something else",
+            peer=node,
+            evidence=_proof_of_receipt(manifest_bytes, raw),
+        )
     return receipt
+
+
+def _proof_of_receipt(manifest_bytes: bytes, receipt: bytes) -> bytes:
+    """Return a proof against who signed the receipt, or nothing where it is no lie by itself."""
+    try:
+        return Proof.of_claim(ClaimKind.RECEIPT, manifest_bytes, bytes(receipt)).raw
+    except Malformed:
+        return b""

@@ -154,7 +154,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One block with its proofs, signed so that a wrong one is evidence against its sender."""
+    """One block with its proofs, signed so that a wrong one is evidence against its sender
+    (``core.false_claims.BlockClaim``)."""
 
     TYPE: ClassVar[int] = 67
     block_path: tuple[bytes, ...]  # from the block root to the share root
@@ -194,14 +195,6 @@ Request: TypeAlias = (
 Answer: TypeAlias = Begun | Held | Stored | Block | Found | ManifestIs | RefusedIs
 
 _CODE_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-BLOCK_ANSWER: Final = "block-answer"
-"""Signature domain of ``Block``."""
-
-
-def block_statement(cid: bytes, share_no: int, segment_no: int, block_root: bytes) -> bytes:
-    """Return what a node signs with each block: "these bytes are that block of that share"."""
-    return encoding.encode([cid, share_no, segment_no, block_root])
 
 
 def pack(message: Request | Answer) -> tuple[int, bytes, Buffer]:

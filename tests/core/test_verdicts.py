@@ -14,7 +14,6 @@ from bitcloud_net.core.verdicts import (
     FaultReason,
     Statement,
     bad_periods,
-    fraud_ban,
     judge,
     may_report,
     seen_again,
@@ -110,11 +109,6 @@ def test_the_bits_of_a_repeated_failure() -> None:
     assert seen_again(0b1, NOW, NOW + 2) == 0b101
     assert seen_again(0b111111, NOW, NOW + 1) == 0b111111
     assert seen_again(0b111111, NOW, NOW + 50) == 1
-
-
-def test_a_proof_bans_for_a_day() -> None:
-    ban = fraud_ban(TARGET, NOW)
-    assert (ban.since, ban.until, ban.reason) == (NOW, NOW + 144, "fraud")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import LocalFault, Unavailable
+from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.core.keys import verify
 from bitcloud_net.core.manifest import content_id
 from bitcloud_net.core.receipt import StorageReceipt
@@ -68,8 +69,15 @@ async def test_a_share_goes_in_and_its_blocks_come_out(clock: MockClock) -> None
             assert isinstance(block, wire.Block)
             assert proves(FILE.manifest, index, 0, block)
             root = FILE.segments[index].block_roots[0]
-            statement = wire.block_statement(CID, 0, index, root)
-            verify(NODE.node_id, wire.BLOCK_ANSWER, statement, block.signature)
+            claim = BlockClaim(
+                cid=CID,
+                share_no=0,
+                segment_no=index,
+                block_root=root,
+                block_path=block.block_path,
+                period=1,  # as the peers of this test keep it
+            )
+            verify(NODE.node_id, BLOCK_KIND, claim.encode(), block.signature)
         found = await client.ask(8, wire.Find(cids=(CID, bytes(32))))
         assert found == wire.Found(shares=((0,), ()))
         manifest = await client.ask(9, wire.GetManifest(cid=CID))

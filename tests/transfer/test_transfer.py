@@ -10,14 +10,13 @@ import trio
 
 from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import BadInput, CorruptBlock, PeerFault, Unavailable
-from bitcloud_net.core.keys import verify
+from bitcloud_net.core.false_claims import ClaimKind, SaidBlock, refute
 from bitcloud_net.core.placement import receipts_needed
 from bitcloud_net.core.sealing import FileKeys
 from bitcloud_net.core.units import MIB
 from bitcloud_net.transfer.inspect import inspect, provable, verify_file
 from bitcloud_net.transfer.rebuild import rebuild
 from bitcloud_net.transfer.upload import Uploaded, UploadPlan, upload
-from bitcloud_net.wire import share_session as wire
 
 from .memory_grid import (
     MemoryGrid,
@@ -117,8 +116,13 @@ async def test_a_changed_byte_is_found_blamed_and_read_around(autojump_clock: ob
         faults: list[PeerFault] = []
         assert await read_back(grid, done, plan, faults) == data
     assert [(type(fault), fault.peer) for fault in faults] == [(CorruptBlock, grid.nodes[1])]
-    evidence = faults[0].evidence
-    verify(grid.nodes[1], wire.BLOCK_ANSWER, evidence[64:], evidence[:64])
+    said = faults[0].detail["said"]
+    assert isinstance(said, SaidBlock)
+    claim = said.signed_in([7, 1, 8])
+    assert claim is not None
+    accused = refute(ClaimKind.BLOCK, said.manifest, claim)
+    assert accused.node == grid.nodes[1]
+    assert said.signed_in([7, 8]) is None, "signed in another period"
 
 
 async def test_slow_nodes_are_hedged(autojump_clock: object) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.share import ShareHeader
@@ -31,6 +32,19 @@ HEADER: Final = ShareHeader(
     share_no=3, params=CodeParams(3, 10), padded_size=8192, upload_id=UPLOAD
 ).pack()
 BLOCK: Final = pattern(100)
+
+
+def _block_signature(segment_no: int, block_path: tuple[bytes, ...]) -> bytes:
+    claim = BlockClaim(
+        cid=CID,
+        share_no=3,
+        segment_no=segment_no,
+        block_root=leaf(5),
+        block_path=block_path,
+        period=3_000_000,
+    )
+    return KEY.sign(BLOCK_KIND, claim.encode())
+
 
 REQUESTS: Final[dict[str, wire.Request]] = {
     "begin": wire.Begin(header=HEADER, salt=leaf(2)),
@@ -78,13 +92,13 @@ ANSWERS: Final[dict[str, wire.Answer]] = {
     "block-of-one-segment": wire.Block(
         block_path=(),
         segment_path=(),
-        signature=KEY.sign(wire.BLOCK_ANSWER, wire.block_statement(CID, 3, 0, leaf(5))),
+        signature=_block_signature(0, ()),
         block=BLOCK,
     ),
     "block-with-the-longest-paths": wire.Block(
         block_path=tuple(leaf(number) for number in range(24)),
         segment_path=tuple(leaf(number) for number in range(24, 48)),
-        signature=KEY.sign(wire.BLOCK_ANSWER, wire.block_statement(CID, 3, 7, leaf(5))),
+        signature=_block_signature(7, tuple(leaf(number) for number in range(24))),
         block=BLOCK,
     ),
     "found": wire.Found(shares=((3,), (), (0, 5, 9, 127))),

@@ -166,8 +166,3 @@ def test_a_strangers_text_cannot_steer_a_terminal() -> None:
     answer = wire.parse_answer(kind, head, b"")
     assert isinstance(answer, wire.RefusedIs)
     assert answer.text == "\ufffd[2Jno\ufffd\ufffdspace\ufffd"
-
-
-def test_what_a_node_signs_with_a_block() -> None:
-    statement = wire.block_statement(bytes(32), 3, 7, bytes(32))
-    assert encoding.decode(statement, max_bytes=200) == [bytes(32), 3, 7, bytes(32)]
