@@ -32,6 +32,7 @@ from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
+from bitcloud_net.protocols.own_network import OwnNetwork
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.app_carrier import AppCarrier
@@ -75,6 +76,8 @@ RESOURCES: Final = Path(__file__).resolve().parent.parent / "resources"
 """Data that is shipped: beside the packages, in a checkout as well as installed."""
 STATUS_S: Final = 0.5
 """Shortest time between two pieces of news about the node's status."""
+HAND_OVER_S: Final = 3.0
+"""How long a node that stops waits for its peers to take its last rows; they take milliseconds."""
 FAULT_BAN_S: Final = 600.0
 """How long a node that provably sent wrong data is refused: one period."""
 
@@ -146,6 +149,8 @@ async def open_node(
         client = await builder.start()
         await services.start(ControlServer(client, control_path(home)).run)
         yield client
+        with trio.move_on_after(HAND_OVER_S):  # what a short command wrote is no use here alone
+            await builder.hand_over()
 
 
 def _listen(settings: Settings, options: Options) -> Sequence[str]:
@@ -196,7 +201,8 @@ class _Builder:
         self._settings = settings
         self._network_name = options.network or settings.network
         self._identity = identity
-        self._network = network
+        self._everybody = network  # strangers too: for who greets them and keeps connections
+        self._network = OwnNetwork(network)
         self._rows = rows
         self._beacon = beacon
         self._log = log
@@ -206,7 +212,7 @@ class _Builder:
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
-        self._grid = Grid(self._queries, network, self._clock.period)
+        self._grid = Grid(self._queries, self._network, self._clock.period)
 
     async def start(self) -> LocalClient:
         """Build and start everything; return when the node is ready for calls."""
@@ -219,7 +225,7 @@ class _Builder:
             random=self._random,
             beacon=self._beacon,
         )
-        connector = Connector(self._network, self._random, bootstrap)
+        connector = Connector(self._everybody, self._random, bootstrap)
         self._neighbours = Neighbours(
             self._network,
             connector,
@@ -232,13 +238,13 @@ class _Builder:
         self._rows.watch(lambda news: self._status_changed())
         parts = self._make_parts()
         for run in (
+            self._greeter().run,
             self._syncer.run,
             self._head_watcher.run,
             self._head_keeper().run,
             self._judge().run,
             self._identity_checker().run,
             self._app_carrier(parts.storage).run,
-            self._greeter().run,
             parts.traffic.run,
             parts.transfers.run,
             parts.joiner.run,
@@ -256,6 +262,10 @@ class _Builder:
         self._services.start_soon(self._tell_status, client)
         self._services.start_soon(test_grid.watch, self._home, self._tell_test_grid)
         return client
+
+    async def hand_over(self) -> None:
+        """Return when others have the rows that were written last."""
+        await self._syncer.handed_over()
 
     def _tell_test_grid(self, grid: TestGrid) -> None:
         self._newsstand.publish(TestGridChanged(grid=grid))
@@ -388,7 +398,8 @@ class _Builder:
                 addresses=self._network.addresses[:8],
             )
 
-        return Greeter(self._network, describe, lambda peer, greeting: None)
+        own_network = self._network
+        return Greeter(self._everybody, describe, lambda peer, _: own_network.greeted(peer))
 
     def _app_carrier(self, storage: StorageNode) -> AppCarrier:
         return AppCarrier(

@@ -7,7 +7,7 @@ it on to some of its peers.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -59,6 +59,8 @@ class RowPush:
         self._fresh_for: dict[NodeId, list[bytes]] = defaultdict(list)
         self._has_fresh = trio.Event()
         self._outboxes: dict[NodeId, trio.MemorySendChannel[_Batch]] = {}
+        self._owed: Counter[NodeId] = Counter()  # batches posted and not taken yet
+        self._moved = trio.Event()
         self.pushed = 0  # batches that peers took
         self.dropped = 0  # batches that a slow peer missed
 
@@ -76,6 +78,12 @@ class RowPush:
             self._fresh_for[peer] += raws
             self._has_fresh.set()
 
+    async def handed_over(self) -> None:
+        """Return when what was added so far has been taken, or its peers failed to; a peer that
+        stalls is waited for, so set a limit. Cancel: safe."""
+        while self._fresh or self._fresh_for or self._owed.total():
+            await self._moved.wait()
+
     async def run(self) -> None:
         """Push until cancelled."""
         async with trio.open_nursery() as nursery:
@@ -89,6 +97,7 @@ class RowPush:
                 fresh_for, self._fresh_for = self._fresh_for, defaultdict(list)
                 for peer, raws in fresh_for.items():
                     self._post(peer, [_Batch(batch, 0) for batch in wire.batches(raws)], nursery)
+                self._move()
 
     def _send(
         self, raws: list[bytes], hops: int, source: NodeId | None, nursery: trio.Nursery
@@ -107,6 +116,7 @@ class RowPush:
         for batch in batches:
             try:
                 self._outboxes[peer].send_nowait(batch)
+                self._owed[peer] += 1
             except trio.WouldBlock:
                 self.dropped += 1
                 self._on_missed(peer)
@@ -124,8 +134,9 @@ class RowPush:
         except (Refused, Unavailable):
             self._on_missed(peer)
         finally:
-            del self._outboxes[peer]
+            del self._outboxes[peer], self._owed[peer]
             inbox.close()
+            self._move()
 
     async def _push_on(self, stream: Stream, inbox: _Inbox) -> None:
         pusher = Pusher(stream)
@@ -136,3 +147,9 @@ class RowPush:
                 return
             await pusher.push(_ROWS_SET, batch.raws, hops=batch.hops)
             self.pushed += 1
+            self._owed[stream.peer] -= 1
+            self._move()
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = trio.Event()

@@ -167,6 +167,10 @@ class Syncer:
         """
         self._session_watchers.append(on_end)
 
+    async def handed_over(self) -> None:
+        """Return when the peers have taken the rows that were signed here. See ``RowPush``."""
+        await self._push.handed_over()
+
     # Answering
 
     async def _serve(self, stream: Stream) -> None:

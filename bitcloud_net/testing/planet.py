@@ -24,7 +24,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from trio.testing import MockClock
@@ -187,6 +187,7 @@ class World:
         self.nodes: list[Machine] = []
         self.people: list[Machine] = []
         self.bootstrap: tuple[str, ...] = ()
+        self._made = -1
 
     # Who there is
 
@@ -206,15 +207,20 @@ class World:
         self.people.append(person)
         return person
 
-    async def _make(self, name: str, *, lends_bytes: int) -> Machine:
-        number = len(self.machines)
+    async def stray(self, name: str, **settings: Any) -> Machine:
+        """Let a computer knock at our nodes whose settings (``network``, ``identity_bits``) are
+        those of another network; return it, on. It is none of ours, and is not in ``people``."""
+        return await self._make(name, lends_bytes=CAPACITY_BYTES, **settings)
+
+    async def _make(self, name: str, *, lends_bytes: int, **settings: Any) -> Machine:
+        number = self._made = self._made + 1
         home, random = self.folder / f"{number}", Random(f"{self.seed} {number}")
         await create_home(
             home, name=name, lock=OpenLock(), network="test-planet", random_bytes=random.randbytes
         )
         lives = load_settings(home)
-        bits = self.identity_bits
-        save_settings(home, replace(lives, identity_bits=bits, identity_memory_mib=1))
+        wanted = {"identity_bits": self.identity_bits, "identity_memory_mib": 1, **settings}
+        save_settings(home, replace(lives, **wanted))
         machine = Machine(self, name, home, random, lends_bytes=lends_bytes)
         await machine.switch_on()
         if len(self.bootstrap) < BOOTSTRAPS:
