@@ -20,6 +20,7 @@ from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
 from bitcloud_net.core.identity import Admission, network_id
 from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.tables import Role
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
 from bitcloud_net.net.libp2p_host import open_libp2p_network
@@ -288,7 +289,8 @@ class _Builder:
         queries, grid = self._queries, self._grid
         name, tell = self._settings.name, self._newsstand.publish
         library = Library(rows, queries, user, name, tell)
-        storage, joiner = self._make_storage(), self._make_joiner()
+        joiner = self._make_joiner()
+        storage = self._make_storage(joiner)
         opener = SelfReaching(network, storage.handle, self._services)
         clients = ShareClients(opener, self._services)
         scores = Scoreboard(trio.current_time)
@@ -337,7 +339,7 @@ class _Builder:
     def _console(self) -> Console:
         return Console(_nodepool(self._home) / DATABASE, self._clock.period)
 
-    def _make_storage(self) -> StorageNode:
+    def _make_storage(self, joiner: Joiner) -> StorageNode:
         return StorageNode(
             self._network,
             self._rows,
@@ -346,6 +348,7 @@ class _Builder:
             name=self._settings.name,
             period=self._clock.period,
             on_change=self._status_changed,
+            on_lost_place=lambda: joiner.go_on(Role.NODE),
         )
 
     def _make_switches(

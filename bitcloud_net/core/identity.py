@@ -31,6 +31,8 @@ MAX_BITS = 40
 """A trillion tries; more is a mistake in a setting."""
 MAX_SALT_DAYS = 7
 """How old the day of the salt may be when the identity registers; slow computers need some days."""
+LAPSE_PERIODS = 3 * DAY_PERIODS
+"""A node whose row has been gone for longer has given up its place (R-CA-03)."""
 SAMPLE_PARTS = 100
 """One in so many identities of strangers is checked by each node, another hundredth by each."""
 
@@ -138,6 +140,26 @@ class Admission:
     def puzzle(self, public: bytes, role: Role, day: int) -> Puzzle:
         """Return the puzzle of a key for a day; see ``puzzle_for``."""
         return puzzle_for(public, role, day, self.beacon(day), self.difficulty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What is remembered of who was a node before."""
+
+    until: int | None = None  # last period in which its newest node row was valid
+    convicted: int | None = None  # period of its last fraud, as long as that is remembered
+
+
+def must_mine_again(registered: int, service: Service, period: int) -> bool:
+    """Whether an identity that was registered in ``registered`` is worth nothing in ``period``.
+
+    Mining once is enough, but for two things: the node was gone for longer than
+    ``LAPSE_PERIODS`` since, or was convicted of a fraud since.
+    """
+    if service.convicted is not None and registered <= service.convicted:
+        return True
+    was_in = service.until is not None and registered <= service.until
+    return was_in and service.until is not None and period > service.until + LAPSE_PERIODS
 
 
 def day_of(period: int) -> int:

@@ -24,6 +24,7 @@ from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
+from bitcloud_net.nodepool.service_record import check_service, forget_service, note_service
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 from bitcloud_net.wire.range_index import item_of
@@ -167,6 +168,8 @@ class Acceptance:
         self.registry.check(row)
         self._check_contradictions(row, held)
         missing = self._missing_parent(row)
+        if missing is None and not self.admission.is_free:
+            check_service(self._db, row)
         if own and missing is not None:
             raise Malformed("the row it belongs to does not exist", code="missing-parent")
         if missing is not None:
@@ -215,13 +218,14 @@ class Acceptance:
         return None if found is None else _Held(*found)
 
     def _check_standing(self, row: SignedRow) -> None:
-        """Refuse what a banned node says as a node. A person's files are not touched by bans."""
-        if (
-            self.registry.rule_of(row.table).writers & Role.NODE
-            and self._db.execute(
-                "SELECT 1 FROM np_ban WHERE target = ? AND until >= ?", (row.owner, self.now)
-            ).fetchone()
-        ):
+        """Refuse what a banned node says as a node. A person's files are not touched by bans, and
+        an identity by fraud alone.
+        """
+        if not self.registry.rule_of(row.table).writers & Role.NODE:
+            return
+        sql = "SELECT 1 FROM np_ban WHERE target = ? AND until >= ? AND (reason = ? OR ?)"
+        any_reason = row.table is not Table.IDENTITY
+        if self._db.execute(sql, (row.owner, self.now, FRAUD, any_reason)).fetchone():
             raise Malformed("the node is banned", code="owner-banned")
 
     def _check_contradictions(self, row: SignedRow, held: _Held | None) -> None:
@@ -293,7 +297,8 @@ class Acceptance:
         values = (ban.target, ban.since, ban.until, ban.reason)
         self._db.execute("INSERT OR REPLACE INTO np_ban VALUES (?, ?, ?, ?)", values)
         for rule in self.registry.rules:
-            if rule.writers & Role.NODE:
+            keeps = rule.table is Table.IDENTITY and ban.reason != FRAUD
+            if rule.writers & Role.NODE and not keeps:
                 self._drop("owner = ? AND tbl = ?", (ban.target, rule.table))
         return True
 
@@ -339,6 +344,8 @@ class Acceptance:
         self._db.execute(_WRITE_ROW, (row.table, row.key, *columns))
         rule = self.registry.rule_of(row.table)
         apply_row(self._db, rule, row)
+        if not self.admission.is_free:
+            note_service(self._db, row)
         change = self._change(row.table)
         if held is not None:
             change.leave(item_of(held.period, held.id))
@@ -351,6 +358,7 @@ class Acceptance:
         self._drop("expires < ?", (self.now - SLACK_PERIODS,))
         self._sweep_proofs()
         self._db.execute("DELETE FROM np_ban WHERE until < ?", (self.now - MEMORY_PERIODS,))
+        forget_service(self._db, self.now)
 
     def _drop(self, condition: str, values: tuple[object, ...]) -> None:
         """Drop rows. The condition is one of this module's own."""

@@ -41,7 +41,7 @@ SENDERS_FAULT = frozenset(
 the network or another clock: ``unknown-table``, ``from-future``, ``expired``, ``slot-reused``,
 ``number-reused``, ``owner-banned``, ``owner-full``, ``pool-full``, ``waiting-full``,
 ``proofs-full``,
-``faults-full``, ``app-full``.
+``faults-full``, ``app-full``, ``must-mine-again``.
 """
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitcloud_net.core.app_tables import AppId
+from bitcloud_net.core.identity import Service, must_mine_again
 from bitcloud_net.core.keys import NodeId, PublicKey
 from bitcloud_net.core.lots import Candidate, neighbourhood_of
 from bitcloud_net.core.row_bodies import (
@@ -34,6 +35,7 @@ from bitcloud_net.core.verdicts import (
     Statement,
 )
 from bitcloud_net.nodepool.database import Database
+from bitcloud_net.nodepool.service_record import service_of
 from bitcloud_net.nodepool.typed_tables import unpack_holders
 
 
@@ -199,15 +201,23 @@ class Queries:
         )
         return tuple((AppId(app), text) for app, text in await self._all(sql, period))
 
-    async def registration(self, owner: bytes, role: Role) -> Registration | None:
-        """Return how a key has registered as mined for a role."""
-        sql = "SELECT day, nonce, registered, expires FROM identity WHERE key = ?"
-        found = await self._one(sql, owner + bytes([role]))
-        if found is None:
+    async def registration(self, owner: bytes, role: Role, period: int) -> Registration | None:
+        """Return how a key has registered as mined for a role; None where it has to mine, also
+        once more, in ``period``.
+        """
+
+        def read(db: sqlite3.Connection) -> tuple[Any, Service]:
+            sql = "SELECT day, nonce, registered, expires FROM identity WHERE key = ?"
+            found = db.execute(sql, (owner + bytes([role]),)).fetchone()
+            return found, service_of(db, owner)
+
+        found, service = await self._database.read(read)
+        if role is not Role.NODE:
+            service = Service(convicted=service.convicted)
+        if found is None or must_mine_again(found[2], service, period):
             return None
-        day, nonce, registered, expires = found
-        body = IdentityBody(day=day, nonce=nonce, registered=registered)
-        return Registration(body=body, expires=expires)
+        body = IdentityBody(day=found[0], nonce=found[1], registered=found[2])
+        return Registration(body=body, expires=found[3])
 
     async def bans(self, period: int) -> tuple[Ban, ...]:
         """Return the bans that run in ``period`` or ended within the month before, oldest first."""

@@ -7,11 +7,14 @@ from typing import Protocol
 
 import trio
 
+from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.identity import MAX_SALT_DAYS, Admission, Puzzle, day_of
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import Body, IdentityBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import YEAR_PERIODS, Role, Table
+from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.core.verdicts import FRAUD, Ban
 from bitcloud_net.nodepool.queries import Registration
 from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
 
@@ -23,7 +26,9 @@ a year never loses it."""
 class Identities(Protocol):
     """What the keeper reads (``nodepool.queries``)."""
 
-    async def registration(self, owner: bytes, role: Role) -> Registration | None: ...
+    async def registration(self, owner: bytes, role: Role, period: int) -> Registration | None: ...
+
+    async def bans(self, period: int) -> tuple[Ban, ...]: ...
 
 
 class RowWriter(Protocol):
@@ -55,7 +60,7 @@ class IdentityKeeper:
 
     async def registered(self, role: Role) -> int | None:
         """Return the period in which this key was registered in ``role``; None when it is not."""
-        found = await self._queries.registration(self._key.public, role)
+        found = await self._queries.registration(self._key.public, role, self._period())
         return None if found is None else found.body.registered
 
     async def ensure(self, role: Role, on_progress: Callable[[MiningProgress], None]) -> None:
@@ -71,6 +76,7 @@ class IdentityKeeper:
         """
         if self._admission.is_free or await self.registered(role) is not None:
             return
+        await self._check_standing()
         while True:
             puzzle = self._admission.puzzle(self._key.public, role, self._salt_day())
             nonce = await self._mine(puzzle, on_progress)
@@ -87,9 +93,18 @@ class IdentityKeeper:
             BadInput: ``owner-banned``.
             LocalFault: the disk.
         """
-        found = await self._queries.registration(self._key.public, role)
+        found = await self._queries.registration(self._key.public, role, self._period())
         if found is not None and found.expires - self._period() < RENEW_PERIODS:
             await self._rows.write(Table.IDENTITY, bytes([role]), found.body, signer=self._key)
+
+    async def _check_standing(self) -> None:
+        """Whoever is banned hears it before hours are spent, and not after."""
+        now = self._period()
+        for ban in await self._queries.bans(now):
+            if ban.target == self._key.node_id and ban.holds(now) and ban.reason == FRAUD:
+                minutes = (ban.until + 1 - now) * PERIOD_S // 60
+                message = f"this key is banned for fraud for {minutes} more minutes"
+                raise BadInput(message, code="owner-banned")
 
     def _salt_day(self) -> int:
         """The day of the search that was noted, as long as it is good for a whole day more."""

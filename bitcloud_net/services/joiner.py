@@ -161,6 +161,11 @@ class Joiner:
             self._nursery.start_soon(self._search, role, search)
         return self._searches[role]
 
+    def go_on(self, role: Role) -> None:
+        """Start the search for a role, unless a person stopped it."""
+        if not self.is_held(role):
+            self.start(role)
+
     async def pause(self) -> Membership:
         """See ``Client.pause_join``. Where nothing is searched, return how the node stands.
 

@@ -40,6 +40,8 @@ its timers only a moment older."""
 LEAST_CAPACITY_BYTES: Final = 64 * 1024 * 1024
 """Less than this is not worth a node's row."""
 
+_LOST_PLACE: Final = ("must-mine-again", "missing-parent")
+
 
 class DiskSpace(Protocol):
     """What the contribution page shows of a folder's disk."""
@@ -61,7 +63,11 @@ class StorageNode:
         name: str,
         period: Callable[[], int],
         on_change: Callable[[], None],
+        on_lost_place: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_lost_place`` is called when the network wants this node to mine again before it
+        takes its row: it was away for days, or was convicted.
+        """
         self._network = network
         self._rows = rows
         self._key = key
@@ -69,6 +75,7 @@ class StorageNode:
         self._name = name
         self._period = period
         self._on_change = on_change
+        self._on_lost_place = on_lost_place
         self._server: ShareServer | None = None
         self._store: ShareStore | None = None
         self._folder: Path | None = None
@@ -146,17 +153,20 @@ class StorageNode:
             self._announced_in = self._period()
 
     async def _write(self, body: NodeBody | None) -> bool:
-        """Sign our row; return False where a ban of our own forbids it."""
+        """Sign our row; return False where a ban of our own forbids it, or we have to mine again
+        first.
+        """
         try:
             await self._rows.write(Table.NODE, b"", body, signer=self._key)
         except BadInput as error:
-            if error.code != "owner-banned":
+            if error.code not in ("owner-banned", *_LOST_PLACE):
                 raise
-        else:
-            self._tell_banned(banned=False)
-            return True
-        self._tell_banned(banned=True)
-        return False
+            self._tell_banned(banned=error.code == "owner-banned")
+            if error.code in _LOST_PLACE:
+                self._on_lost_place()
+            return False
+        self._tell_banned(banned=False)
+        return True
 
     def _tell_banned(self, *, banned: bool) -> None:
         if self._banned != banned:

@@ -108,8 +108,10 @@ class Switches:
             await self._start(folder, capacity_bytes)
             return
         make_private(folder)  # a folder that cannot be used is told before hours are spent
-        if by_hand or not self._joiner.is_held(Role.NODE):
+        if by_hand:
             self._joiner.start(Role.NODE)
+        else:
+            self._joiner.go_on(Role.NODE)
         self._wanted = folder, capacity_bytes
         self._waiting = trio.CancelScope()
         self._nursery.start_soon(self._start_when_in, folder, capacity_bytes, self._waiting)

@@ -10,9 +10,11 @@ from bitcloud_net.core.identity import (
     PUBLIC_DIFFICULTY,
     Difficulty,
     Puzzle,
+    Service,
     check,
     day_of,
     in_sample,
+    must_mine_again,
     network_id,
     puzzle_for,
 )
@@ -99,3 +101,27 @@ def test_a_network_is_its_name_and_its_rules() -> None:
     ids = [network_id(name, each) for name in ("a", "b", "bitcloud") for each in rules]
     assert all(len(each) == 32 for each in ids)
     assert len(set(ids)) == 3 * 5, "where nobody mines, memory is no rule"
+
+
+DAY = 144
+
+
+@pytest.mark.parametrize(
+    ("registered", "until", "convicted", "now", "again"),
+    [
+        (100, None, None, 10_000, False),  # nothing is known of it
+        (100, 500, None, 500 + 3 * DAY, False),  # away for three days
+        (100, 500, None, 501 + 3 * DAY, True),  # and a period more
+        (501, 500, None, 9_999, False),  # has mined since
+        (500, 500, None, 9_999, True),
+        (100, None, 100, 101, True),  # a fraud
+        (101, None, 100, 102, False),  # mined after it
+        (101, 99, 100, 9_999, False),
+        (101, 200, 100, 9_999, True),
+    ],
+)
+def test_once_is_enough_but_for_two_things(
+    registered: int, until: int | None, convicted: int | None, now: int, *, again: bool
+) -> None:
+    service = Service(until=until, convicted=convicted)
+    assert must_mine_again(registered, service, now) is again

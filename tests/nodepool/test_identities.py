@@ -82,8 +82,8 @@ async def test_one_command_mines_registers_and_lets_the_node_in(
     queries = Queries(store.database)
     keeper = IdentityKeeper(queries, store, MARY, miner, ADMISSION, lambda: NOW)
     await keeper.ensure(Role.NODE, seen.append)
-    assert await queries.registration(MARY.public, Role.NODE)
-    assert not await queries.registration(MARY.public, Role.PUBLISHER)
+    assert await queries.registration(MARY.public, Role.NODE, NOW)
+    assert not await queries.registration(MARY.public, Role.PUBLISHER, NOW)
     assert seen
     assert not (tmp_path / "mining.json").exists()
     await keeper.ensure(Role.NODE, seen.append)

@@ -18,6 +18,7 @@ from bitcloud_net.testing.planet import Machine, until
 from bitcloud_net.views import MembershipChanged, MembershipState
 from tests.planet.acts import read, write
 
+DAY_S = 24 * 3600
 HARD = 40
 """Bits of an identity that nobody finds during a test."""
 
@@ -156,6 +157,31 @@ async def test_networks_of_one_name_and_other_rules_never_mix(
         ours = {each.node_id for each in grid.nodes}
         assert mary.network is not None
         assert not mary.network.peers & ours
+
+
+async def test_who_slept_for_a_week_mines_again_and_comes_back_by_itself(
+    world: Any, clock: MockClock
+) -> None:
+    async with world(nodes=3, identity_bits=2) as grid:
+        before = {each: await each.client.membership() for each in grid.nodes}
+        grid.sleep_all(7 * DAY_S)
+        await trio.sleep(1200)
+        await grid.settle()
+        for node in grid.nodes:
+            member = await node.client.membership()
+            assert member.state is MembershipState.JOINED
+            assert (member.registered_s or 0) > (before[node].registered_s or 0) + 6 * DAY_S
+            assert len((await node.client.status()).nodes) == 3
+
+
+async def test_who_slept_for_five_days_does_not(world: Any, clock: MockClock) -> None:
+    async with world(nodes=3, identity_bits=2) as grid:
+        before = [(await each.client.membership()).registered_s for each in grid.nodes]
+        grid.sleep_all(5 * DAY_S)
+        await trio.sleep(1200)
+        after = [(await each.client.membership()).registered_s for each in grid.nodes]
+        assert after == before
+        assert len((await grid.nodes[0].client.status()).nodes) == 3
 
 
 @pytest.mark.parametrize("role", ["", "user", "Node", "king"])

@@ -25,3 +25,9 @@ CREATE TABLE head (
     period    INTEGER NOT NULL,
     expires   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Until when those who have been nodes were there, where identities are mined.
+CREATE TABLE np_service (
+    owner BLOB    NOT NULL PRIMARY KEY,
+    until INTEGER NOT NULL -- last period in which the newest node row was valid
+) STRICT, WITHOUT ROWID;

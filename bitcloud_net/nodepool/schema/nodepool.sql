@@ -40,6 +40,12 @@ CREATE TABLE np_ban (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX np_ban_until ON np_ban (until);
 
+-- Until when those who have been nodes were there, where identities are mined.
+CREATE TABLE np_service (
+    owner BLOB    NOT NULL PRIMARY KEY,
+    until INTEGER NOT NULL -- last period in which the newest node row was valid
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE node (
     key       BLOB    NOT NULL PRIMARY KEY,
     name      TEXT    NOT NULL,
