@@ -30,6 +30,7 @@ from bitcloud_net.api import (
     BitcloudError,
     Client,
     EntriesChanged,
+    MembershipChanged,
     News,
     TransferChanged,
     Unavailable,
@@ -396,6 +397,8 @@ def _subject(item: News) -> str:
         return item.path
     if isinstance(item, TransferChanged):
         return item.transfer.id
+    if isinstance(item, MembershipChanged):
+        return item.membership.role
     return ""
 
 

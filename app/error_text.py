@@ -133,6 +133,10 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "bad-body": ("The values do not fit this table.", "Compare them with its columns."),
     "unknown-table": ("There is no such table.", "Choose one of the list."),
     "check-failed": ("The application's own check refuses this row.", "Compare it with the rules."),
+    "owner-banned": (
+        "This computer is banned for the moment.",
+        "The Contribute page says why, and until when.",
+    ),
     "row-too-large": ("The row is larger than this table allows.", "Shorten it."),
     "slots-used-up": ("You wrote many rows in a short time.", "Try again in ten minutes."),
     # Nodes that break the rules

@@ -128,6 +128,16 @@ def ago_text(then_s: int | None, now_s: int) -> str:
     )
 
 
+def moment_text(then_s: int, now_s: int) -> str:
+    """Return a moment as a time of day, with its date where that is not today's."""
+    then = QDateTime.fromSecsSinceEpoch(min(then_s, _LATEST_DATE_S))
+    short = QLocale.FormatType.ShortFormat
+    time = QLocale().toString(then.time(), short)
+    if then.date() == QDateTime.fromSecsSinceEpoch(now_s).date():
+        return time
+    return f"{QLocale().toString(then.date(), short)}, {time}"
+
+
 _LATEST_DATE_S = 253402300799  # the end of year 9999; peers may claim later dates
 _AGES = (
     (60, 60, "just now", "just now"),

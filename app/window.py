@@ -35,6 +35,7 @@ from app.models.listing import path_names
 from app.pages.contribute import ContributePage
 from app.pages.database import DatabasePage
 from app.pages.files import FilesPage
+from app.pages.network import NetworkPage
 from app.pages.player import make_player
 from app.pages.preview import PreviewPage
 from app.pages.settings import SettingsPage
@@ -88,6 +89,7 @@ class Window(QMainWindow):
         self.files = FilesPage(theme, session, preferences, thumbnails, copies)
         self.transfers = TransfersPage(theme, session)
         self.contribute = ContributePage(theme, session, _contribution_folder(home))
+        self.network = NetworkPage(theme, session)
         self.database = DatabasePage(theme, session, preferences)
         self.test_grid = TestGridPage(theme, session)
         self.settings = SettingsPage(
@@ -102,6 +104,7 @@ class Window(QMainWindow):
             "files": (self.files, []),
             "transfers": (self.transfers, [self.tr("Transfers")]),
             "contribute": (self.contribute, [self.tr("My node"), self.tr("Contribute")]),
+            "network": (self.network, [self.tr("My node"), self.tr("Network")]),
             "database": (self.database, [self.tr("My node"), self.tr("Database")]),
             "test-grid": (self.test_grid, [self.tr("My node"), self.tr("Test grid")]),
             "settings": (self.settings, [self.tr("Settings")]),
@@ -174,6 +177,7 @@ class Window(QMainWindow):
         self.transfers.reveal_wanted.connect(self.reveal)
         self.contribute.folder_wanted.connect(self._ask_folder)
         self.settings.copy_wanted.connect(actions.copy)
+        self.network.copy_wanted.connect(actions.copy)
         self.preview.closed.connect(lambda: self.show_page("files"))
         self.preview.open_wanted.connect(actions.play)
         self.shelf.wanted.connect(lambda: self.show_page("transfers"))

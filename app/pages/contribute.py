@@ -13,14 +13,17 @@ from app.disk_space import DiskSpace, disk_space
 from app.session import NodeState, Session
 from app.text import count_text, round_size_text, size_text, speed_text
 from app.theme import Theme
+from app.widgets.ban_card import BanCard
 from app.widgets.button import Button
 from app.widgets.chart import TrafficChart
+from app.widgets.figure import Figure
 from app.widgets.icon_box import IconBox
+from app.widgets.join_card import JoinCard
 from app.widgets.label import Card, ElidedLabel, Label
 from app.widgets.legend import Legend
 from app.widgets.meter import Ring, StackedBar
 from app.widgets.switch import Switch
-from bitcloud_net.api import Contribution
+from bitcloud_net.api import Contribution, MembershipState
 
 GB = 1000**3
 DEFAULT_BYTES = 10 * GB
@@ -29,6 +32,7 @@ DEFAULT_BYTES = 10 * GB
 RESERVE_BYTES = GB
 """Always left free on the disk (security design 3.7: at least 1 GiB or 2 %)."""
 
+_ON_THE_WAY = (MembershipState.MINING, MembershipState.PAUSED)
 STEPS = 1000
 APPLY_AFTER_MS = 600
 
@@ -37,30 +41,6 @@ def rounded_bytes(size_bytes: int) -> int:
     """Return an amount as a person would say it: whole gigabytes, or tenths of one below ten."""
     step = GB if size_bytes >= 10 * GB else GB // 10
     return max(step, size_bytes // step * step)
-
-
-class Figure(Card):
-    """A small card: icon, caption, figure, second line."""
-
-    def __init__(self, theme: Theme, icon: str, caption: str) -> None:
-        super().__init__(margin=14, spacing=0)
-        self._figure = ElidedLabel(role="heading")
-        self._note = ElidedLabel(role="small")
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(ElidedLabel(caption, role="small"))
-        words.addWidget(self._figure)
-        words.addWidget(self._note)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(IconBox(theme, icon, tinted=True))
-        row.addLayout(words, 1)
-        self.body.addLayout(row)
-
-    def show_figure(self, figure: str, note: str) -> None:
-        """Show these words."""
-        self._figure.setText(figure)
-        self._note.setText(note)
 
 
 class SpaceCard(Card):
@@ -176,6 +156,8 @@ class ContributePage(QWidget):
         self._measured: Path | None = None
         self._switch = Switch(theme, self.tr("Contribute storage"))
         self._state = Label(role="heading")
+        self.ban = BanCard(theme, session)
+        self.join = JoinCard(theme, session)
         self._space = SpaceCard(theme)
         self._held = Figure(theme, "database", self.tr("Held for others"))
         self._taken = Figure(theme, "arrow_circle_down", self.tr("Taken in"))
@@ -188,7 +170,9 @@ class ContributePage(QWidget):
         self._switch.clicked.connect(self._apply)
         self._space.changed.connect(self._on_amount)
         self._space.folder_wanted.connect(self.folder_wanted)
+        self.join.wanted.connect(self._on_join_wanted)
         session.status_changed.connect(self.refresh)
+        session.membership_changed.connect(self.refresh)
         theme.changed.connect(self.refresh)
         self.refresh()
 
@@ -198,6 +182,8 @@ class ContributePage(QWidget):
         column.setContentsMargins(28, 20, 28, 18)
         column.setSpacing(14)
         column.addLayout(self._head())
+        column.addWidget(self.ban)
+        column.addWidget(self.join)
         column.addWidget(self._space)
         self._figures = QGridLayout()
         self._figures.setSpacing(14)
@@ -305,9 +291,10 @@ class ContributePage(QWidget):
         status = self._session.status
         contribution = status.contribution if status else Contribution(on=False)
         self._switch.setEnabled(status is not None)
+        joining = self._joining(contribution)
         if not self._apply_later.isActive():
-            self._switch.setChecked(contribution.on)
-        self._state.setText(self.tr("Contributing") if contribution.on else self.tr("Off"))
+            self._switch.setChecked(contribution.on or joining is not None)
+        self._state.setText(self._state_text(contribution, joining))
         if contribution.folder:
             self._folder = Path(contribution.folder)
         if not contribution.disk_total_bytes:
@@ -316,6 +303,29 @@ class ContributePage(QWidget):
             contribution, str(self._folder), editing=self._apply_later.isActive()
         )
         self._show_figures(contribution)
+
+    def _joining(self, contribution: Contribution) -> MembershipState | None:
+        """Return how the search stands that lending waits for, or None where it does not."""
+        member = self._session.membership
+        waits = not contribution.on and contribution.folder is not None
+        return (
+            member.state if waits and member is not None and member.state in _ON_THE_WAY else None
+        )
+
+    def _state_text(self, contribution: Contribution, joining: MembershipState | None) -> str:
+        if contribution.on:
+            return self.tr("Banned for now") if contribution.banned else self.tr("Contributing")
+        if joining is None:
+            return self.tr("Off")
+        mining = joining is MembershipState.MINING
+        return self.tr("Joining…") if mining else self.tr("Paused")
+
+    def _on_join_wanted(self) -> None:
+        member = self._session.membership
+        if member is not None and member.state is MembershipState.MINING:
+            self._session.pause_join()
+        else:
+            self._session.contribute(self._folder, self._space.amount_bytes)
 
     def _with_disk(self, contribution: Contribution) -> Contribution:
         """Fill in the disk's figures, which the node does not measure while it keeps nothing."""

@@ -8,8 +8,9 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSlider, QVBoxLayout, QWidget
 
+from app.ban_text import running
 from app.bridge import Job
-from app.session import Session
+from app.session import Session, now_s
 from app.text import count_text, size_text, tr
 from app.theme import MEDIUM, SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX, SMALL_PX, TEXT_PX
@@ -168,6 +169,7 @@ class TestGridPage(QWidget):
         )
         self._all.clicked.connect(lambda: self._slider.setValue(self._count()))
         session.test_grid_changed.connect(self.refresh)
+        session.bans_changed.connect(self.refresh)
         session.status_changed.connect(self._show_promise)
         self.refresh()
 
@@ -245,7 +247,7 @@ class TestGridPage(QWidget):
             self._slider.setValue(grid.running)
             self._slider.blockSignals(False)
         self._marked.update()
-        self._map.show_nodes(grid.nodes)
+        self._map.show_nodes(grid.nodes, running(self._session.bans, now_s()))
         self._show_counts(grid)
         self._show_promise()
         self._ask_later.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
@@ -26,12 +26,14 @@ class NodeMap(QWidget):
         super().__init__()
         self._theme = theme
         self._nodes: tuple[TestGridNode, ...] = ()
+        self._banned: frozenset[str] = frozenset()
         self.setMinimumHeight(CELL_HEIGHT)
         theme.changed.connect(self.update)
 
-    def show_nodes(self, nodes: Sequence[TestGridNode]) -> None:
-        """Show these nodes."""
+    def show_nodes(self, nodes: Sequence[TestGridNode], banned: Collection[str] = ()) -> None:
+        """Show these nodes; ``banned`` names those that others refuse."""
         self._nodes = tuple(nodes)
+        self._banned = frozenset(banned)
         running = sum(node.running for node in nodes)
         self.setAccessibleName(tr("{on} of {all} nodes on").format(on=running, all=len(nodes)))
         self._fit()
@@ -82,5 +84,11 @@ class NodeMap(QWidget):
         number = tr("Node {number}").format(number=node.index + 1)
         draw_line_of_text(painter, name, number, font(CAPTION_PX, MEDIUM), tokens.text, align=align)
         words = size_text(node.used_bytes) if node.running else tr("off")
+        colour = tokens.second
+        if node.node in self._banned:
+            words, colour = tr("banned"), tokens.error
+            badge = QRectF(dot.right() - 12, dot.top() - 5, 20, 20)
+            fill_rounded(painter, badge.adjusted(-1, -1, 1, 1), 11, tokens.card)
+            draw_icon(painter, "prohibited", badge, tokens.error, filled=True)
         second = QRectF(cell.left(), dot.bottom() + 20, cell.width(), 15)
-        draw_line_of_text(painter, second, words, font(CAPTION_PX), tokens.second, align=align)
+        draw_line_of_text(painter, second, words, font(CAPTION_PX), colour, align=align)

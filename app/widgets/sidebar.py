@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.icons import draw_icon
 from app.session import NodeState, Session
+from app.sync_text import clock_text, is_clock_wrong
 from app.text import count_text, part_text
 from app.theme import MEDIUM, SEMIBOLD, Theme, font
 from app.tokens import CAPTION_PX, HEADING_PX, SIDEBAR_WIDTH, TEXT_PX
@@ -23,6 +24,7 @@ from app.widgets.label import Card, Label
 from app.widgets.meter import Meter
 from app.widgets.paint import draw_line_of_text, fill_rounded, outline_rounded
 from app.widgets.ringed import RingedButton
+from bitcloud_net.api import MembershipState
 
 
 class SideItem(RingedButton):
@@ -121,6 +123,7 @@ class NodeCard(Card):
         self._meter = Meter(theme, self.tr("Space used of what is lent"))
         self._dot = StateDot(theme)
         self._state = Label(role="small")
+        self._clock = Label(role="warning", wrap=True)
         first = QHBoxLayout()
         first.addWidget(self._title)
         first.addStretch()
@@ -133,8 +136,10 @@ class NodeCard(Card):
         self.body.addLayout(first)
         self.body.addWidget(self._meter)
         self.body.addLayout(second)
+        self.body.addWidget(self._clock)
         session.status_changed.connect(self.refresh)
         session.state_changed.connect(self.refresh)
+        session.membership_changed.connect(self.refresh)
         theme.changed.connect(self.refresh)
         self.refresh()
 
@@ -143,13 +148,24 @@ class NodeCard(Card):
         status = self._session.status
         contribution = status.contribution if status else None
         lending = contribution is not None and contribution.on
-        self._title.setText(self.tr("Contributing") if lending else self.tr("Not contributing"))
+        self._title.setText(self._title_text(lending=lending))
         self._amount.setVisible(lending)
         self._meter.setVisible(lending)
         if contribution is not None and lending:
             self._amount.setText(part_text(contribution.used_bytes, contribution.capacity_bytes))
             self._meter.set_value(contribution.used_bytes / max(1, contribution.capacity_bytes))
+        health = status.sync if status else None
+        self._clock.setVisible(is_clock_wrong(health))
+        if health is not None:
+            text = self.tr("Clock {how}: set it right").format(how=clock_text(health))
+            self._clock.setText(text)
         self._show_state()
+
+    def _title_text(self, *, lending: bool) -> str:
+        member = self._session.membership
+        if not lending and member is not None and member.state is MembershipState.MINING:
+            return self.tr("Earning an identity")
+        return self.tr("Contributing") if lending else self.tr("Not contributing")
 
     def _show_state(self) -> None:
         state, status = self._session.state, self._session.status
@@ -205,6 +221,7 @@ class Sidebar(QFrame):
         self._add("transfers", self.tr("Transfers"), "arrow_sync")
         self._add_caption(self.tr("MY NODE"))
         self._add("contribute", self.tr("Contribute"), "hard_drive")
+        self._add("network", self.tr("Network"), "globe")
         self._add("database", self.tr("Database"), "database")
         self._add("test-grid", self.tr("Test grid"), "server")
         self._layout.addStretch()

@@ -114,7 +114,7 @@ def _status_lines(now: Status) -> list[str]:
         ("network", f"{text.plain(now.network)}, {now.peers} connected"),
         ("storage nodes", f"{online} of {len(now.nodes)} online"),
         ("promise", _promise(now)),
-        ("database", _database(now)),
+        *_database(now),
         ("lending", _lending(now) if lent.on else "nothing"),
         ("gateway", now.gateway or "off"),
         ("traffic", f"{text.size(now.received_bytes)} in, {text.size(now.sent_bytes)} out"),
@@ -135,19 +135,32 @@ def _promise(now: Status) -> str:
     )
 
 
-def _database(now: Status) -> str:
+def _database(now: Status) -> list[tuple[str, str]]:
+    """Return how well the shared database is in step with those of the partners."""
     health = now.sync
     if health is None or health.last_s is None:
-        return f"{now.rows} rows, not compared with anybody yet"
-    parts = [f"{now.rows} rows", f"{health.in_step} of {health.partners} partners in step"]
-    if health.waiting:
-        parts.append(f"{health.waiting} rows wait for others")
+        return [("database", f"{now.rows} rows, not compared with anybody yet")]
+    oldest = "none" if health.oldest_s is None else text.duration(health.oldest_s)
+    waiting = f", {health.waiting} rows wait for others" if health.waiting else ""
+    moved = text.size(health.period_bytes)
+    lacking = ""
     if health.owners_lacking:
-        parts.append(f"rows of {health.owners_lacking} owners are missing, others are being asked")
-    if abs(health.clock_behind_s) >= CLOCK_WARNING_S:
-        way = "behind" if health.clock_behind_s > 0 else "ahead"
-        parts.append(f"this clock is {abs(health.clock_behind_s)} s {way}: set it right")
-    return ", ".join(parts)
+        lacking = f", rows of {health.owners_lacking} owners are missing, others are being asked"
+    in_step = f"{health.in_step} of {health.partners} partners in step"
+    return [
+        ("database", f"{now.rows} rows, {in_step}{lacking}"),
+        ("differences", f"oldest {oldest}{waiting}, {moved} exchanged in these ten minutes"),
+        ("clock", _clock(health.clock_behind_s)),
+    ]
+
+
+def _clock(behind_s: int) -> str:
+    off_s = abs(behind_s)
+    if not off_s:
+        return "as the partners'"
+    way = "behind" if behind_s > 0 else "ahead of"
+    warning = ": set it right" if off_s >= CLOCK_WARNING_S else ""
+    return f"{off_s} s {way} the partners'{warning}"
 
 
 def _lending(now: Status) -> str:

@@ -32,6 +32,7 @@ from bitcloud_net.api import (
     Published,
     SqlAnswer,
     Status,
+    SyncHealth,
     TestGrid,
     TestGridNode,
     Transfer,
@@ -67,6 +68,7 @@ class FakeClient:
         self.news_items: list[News] = []
         self.grid: TestGrid | None = None
         self.installed: list[AppView] = []
+        self.sync: SyncHealth | None = None
         self.banned: list[BanView] = []
         self.members: dict[str, Membership] = {}  # by role; who is not in it has not joined
         self.mean_tries = 0  # what an identity costs; 0: nobody mines
@@ -94,6 +96,7 @@ class FakeClient:
             gateway=self.gateway,
             transfers_running=0,
             version="0.1.0",
+            sync=self.sync,
         )
 
     async def entries(self, path: str = "") -> tuple[Entry, ...]:

@@ -32,6 +32,9 @@ from bitcloud_net.api import (
     Health,
     HealthState,
     Holder,
+    Membership,
+    MembershipChanged,
+    MembershipState,
     News,
     NodeView,
     Promise,
@@ -39,6 +42,7 @@ from bitcloud_net.api import (
     SqlAnswer,
     Status,
     StatusChanged,
+    SyncHealth,
     TestGrid,
     TestGridChanged,
     TestGridNode,
@@ -126,6 +130,16 @@ class FakeClient:
         )
         self.rates = (0, 0)
         self.database = fake_database()
+        self.sync = SyncHealth(
+            partners=16,
+            in_step=15,
+            oldest_s=240,
+            last_s=int(time.time()),
+            waiting=2,
+            period_bytes=48_000,
+            clock_behind_s=1,
+        )
+        self.member = Membership(state=MembershipState.OPEN)
         self.banned: tuple[BanView, ...] = ()
         self.endless = False  # a statement runs until it is cancelled
         self.interrupted = 0
@@ -189,7 +203,13 @@ class FakeClient:
             network="test",
             peers=self.running,
             nodes=tuple(
-                NodeView(node=f"n{i}", online=i < self.running, used_bytes=10**8)
+                NodeView(
+                    node=f"n{i}",
+                    name=f"Node {i + 1}",
+                    online=i < self.running,
+                    capacity_bytes=5 * 10**9,
+                    used_bytes=10**8 * (i + 3),
+                )
                 for i in range(NODES)
             ),
             promise=Promise(shares=10, needed=3, may_fail=7, survival_70=1.0),
@@ -202,6 +222,7 @@ class FakeClient:
             gateway="http://127.0.0.1:41234",
             transfers_running=0,
             version="0.1.0",
+            sync=self.sync,
         )
 
     async def entries(self, path: str = "") -> tuple[Entry, ...]:
@@ -382,14 +403,46 @@ class FakeClient:
 
     async def contribute(self, *, folder: Path | None, capacity_bytes: int) -> Contribution:
         await self._enter("contribute", (folder, capacity_bytes))
+        on_the_way = (MembershipState.NONE, MembershipState.PAUSED, MembershipState.MINING)
+        joining = folder is not None and self.member.state in on_the_way
+        if joining:
+            self.search(state=MembershipState.MINING, cores=3)
+        elif folder is None and self.member.state is MembershipState.MINING:
+            self.search(state=MembershipState.PAUSED, tries_per_s=0.0, left_s=None)
         self.lent = replace(
             self.lent,
-            on=folder is not None,
+            on=folder is not None and not joining,
             folder=str(folder) if folder else None,
             capacity_bytes=capacity_bytes,
         )
         self._tell(StatusChanged(status=self._status()))
         return self.lent
+
+    def mines(self, mean_tries: int) -> None:
+        """Make this a network where identities are mined."""
+        self.member = Membership(state=MembershipState.NONE, mean_tries=mean_tries)
+
+    def search(self, **changes: object) -> None:
+        """Let the search for an identity change; found, what waited for it is lent."""
+        self.member = replace(self.member, **changes)  # type: ignore[arg-type]
+        self._tell(MembershipChanged(membership=self.member))
+        if self.member.state is MembershipState.JOINED and self.lent.folder is not None:
+            self.lent = replace(self.lent, on=True)
+            self._tell(StatusChanged(status=self._status()))
+
+    async def membership(self, *, role: str = "node") -> Membership:
+        await self._enter("membership", role)
+        return self.member
+
+    async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
+        await self._enter("join", role)
+        self.search(state=MembershipState.MINING, cores=3)
+        return self.member
+
+    async def pause_join(self) -> Membership:
+        await self._enter("pause_join")
+        self.search(state=MembershipState.PAUSED, tries_per_s=0.0, left_s=None)
+        return self.member
 
     async def transfers(self) -> tuple[Transfer, ...]:
         await self._enter("transfers")

@@ -25,7 +25,14 @@ from app.__main__ import SWITCH_INTERVAL_S
 from app.models.statements import EXAMPLES
 from app.preferences import Scheme, ViewMode
 from app.program import Program
-from bitcloud_net.api import Client, TransferKind
+from bitcloud_net.api import (
+    BanStatement,
+    BanView,
+    Client,
+    Membership,
+    MembershipState,
+    TransferKind,
+)
 
 SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "sample"
 NODES = 10
@@ -182,9 +189,12 @@ def fake_tour(camera: Camera, program: Program, client: FakeClient) -> None:
     window.files.open("Public/Mary/Documents")
     camera.shoot("documents")
     _fake_database(camera, program)
+    window.show_page("network")
+    camera.shoot("network")
     for key in ("transfers", "contribute", "settings"):
         window.show_page(key)
         camera.shoot(key)
+    _fake_joining(camera, program, client)
     session.set_running_nodes(3)
     window.show_page("test-grid")
     wait(1500)
@@ -211,6 +221,60 @@ def _fake_database(camera: Camera, program: Program) -> None:
     camera.shoot("database-error")
     window.database.write_row()
     camera.shoot_dialog("write-row-dialog")
+
+
+def _fake_joining(camera: Camera, program: Program, client: FakeClient) -> None:
+    """Show the way into a network where identities are mined, a ban, and a wrong clock."""
+    window, session = program.window, program.session
+    window.show_page("contribute")
+    lent, client.lent = client.lent, replace(client.lent, on=False, used_bytes=0, shares=0)
+    mining = Membership(
+        state=MembershipState.MINING,
+        tries=118_400,
+        mean_tries=131_072,
+        tries_per_s=17.9,
+        left_s=7_300,
+        cores=3,
+    )
+    for name, member in (
+        ("joining", mining),
+        ("join-paused", replace(mining, state=MembershipState.PAUSED)),
+        ("join-first", replace(mining, state=MembershipState.NONE)),
+        ("joined", replace(mining, state=MembershipState.JOINED, registered_s=int(time.time()))),
+    ):
+        client.member = member
+        session._ask_membership()
+        wait(1300)
+        camera.shoot(name)
+    client.member, client.lent = Membership(state=MembershipState.OPEN), lent
+    client.banned = _bans()
+    client.sync = replace(client.sync, clock_behind_s=7)
+    session._ask_membership()
+    session._until_bans = 0
+    wait(2300)
+    camera.shoot("banned")
+    window.show_page("network")
+    camera.shoot("network-banned")
+    client.banned, client.sync = (), replace(client.sync, clock_behind_s=0)
+
+
+def _bans() -> tuple[BanView, ...]:
+    now = int(time.time())
+    said = tuple(
+        BanStatement(auditor=f"{i:02x}" * 32, reason="ping-timeout", periods=3 + i % 3)
+        for i in range(11)
+    )
+    other = BanView(
+        node="n4",
+        name="Node 5",
+        reason="corrupt-data",
+        since_s=now - 600,
+        until_s=now + 3000,
+        own=False,
+    )
+    own = replace(other, node="b3f1", name="Mary", reason="ping-timeout", own=True, statements=said)
+    before = replace(own, since_s=now - 86_400, until_s=now - 85_800)
+    return own, other, before
 
 
 def _fill(client: FakeClient) -> Callable[[object], Awaitable[None]]:

@@ -399,7 +399,7 @@ def test_it_fits_any_size(desk: Desk, qtbot: QtBot, size: tuple[int, int]) -> No
     assert area.width() >= 330
     assert area.tiles.gridSize().width() * 2 <= area.tiles.viewport().width()
     assert desk.window.files.details.isVisible() is (size[0] >= 1200)
-    for page in ("transfers", "contribute", "database", "test-grid", "settings"):
+    for page in ("transfers", "contribute", "network", "database", "test-grid", "settings"):
         desk.window.show_page(page)
         desk.window.grab()
         assert desk.window.width() == size[0]

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from bitcloud_net.api import SyncHealth
+
 
 @pytest.fixture
 def nodepool(tmp_path: Path) -> Path:
@@ -140,3 +142,33 @@ def test_apps(bitcloud: Any, opened: Any, tmp_path: Path) -> None:
     assert bitcloud("app", "remove", "chess").status == 0
     result = bitcloud("app", "install", tmp_path / "nothing.json")
     assert (result.status, result.err.count("\n")) == (1, 1)
+
+
+def test_status_tells_how_well_the_database_is_in_step(bitcloud: Any, opened: Any) -> None:
+    assert "not compared with anybody yet" in bitcloud("status").out
+    opened.client.sync = SyncHealth(
+        partners=16, in_step=15, oldest_s=240, last_s=1, waiting=2, period_bytes=48_000
+    )
+    lines = dict(line.split(None, 1) for line in bitcloud("status").out.splitlines())
+    assert lines["database"] == "12 rows, 15 of 16 partners in step"
+    differences = "oldest 4 min 0 s, 2 rows wait for others, 48 KB exchanged in these ten minutes"
+    assert lines["differences"] == differences
+    assert lines["clock"] == "as the partners'"
+    assert bitcloud("status", "--json").document["sync"]["in_step"] == 15
+    opened.client.sync = SyncHealth(partners=1, in_step=1, last_s=1, owners_lacking=3)
+    assert "rows of 3 owners are missing" in bitcloud("status").out
+
+
+@pytest.mark.parametrize(
+    ("behind", "words"),
+    [
+        (4, "4 s behind the partners'"),
+        (5, "5 s behind the partners': set it right"),
+        (-7, "7 s ahead of the partners': set it right"),
+    ],
+)
+def test_status_warns_of_a_wrong_clock(bitcloud: Any, opened: Any, behind: int, words: str) -> None:
+    opened.client.sync = SyncHealth(partners=1, in_step=1, last_s=1, clock_behind_s=behind)
+    lines = dict(line.split(None, 1) for line in bitcloud("status").out.splitlines())
+    assert lines["clock"] == words
+    assert lines["differences"].startswith("oldest none, 0 bytes exchanged")
