@@ -24,6 +24,15 @@ from bitcloud_net.core.manifest import Manifest
 from bitcloud_net.core.units import HASH_BYTES, MAX_SEGMENTS, MAX_SHARES
 from bitcloud_net.core.xchacha import Buffer
 
+LEAVES_PER_PERIOD: Final = 2
+"""Leaves that all auditors of a target together ask of it in a period: 864 in three days. A node
+that has dropped 1 % of its shares passes them all once in 6,000 times (0.99 ** 864), and with four
+auditors of ten silent once in 180. A probe of 16 auditors so moves 2.8 KiB on average."""
+SUSPECT_LEAVES: Final = 4
+"""Leaves that each auditor asks of a target that was found to lack one of late. So a node that lost
+a third of its shares fails before eleven of sixteen (each sees it with 1 - 0.67 ** 4 = 0.8), and
+one that lost a few in a thousand does not."""
+
 CHALLENGE_BYTES: Final = 32
 MAX_LEAF_NO: Final = 127
 """A block of 1 MiB and a little more has 65 leaves."""
@@ -108,6 +117,18 @@ class Statement:
                 _check(statement)
                 return statement
         raise Malformed("an audit statement has seven fields of fixed types")
+
+
+def leaves_to_ask(seats: int, *, is_suspect: bool, chance: float) -> int:
+    """Return how many leaves one of ``seats`` auditors asks of a target in this period.
+
+    ``is_suspect``: somebody said of late that it cannot show what it holds. ``chance`` is a random
+    number below 1.
+    """
+    if is_suspect:
+        return SUSPECT_LEAVES
+    whole, rest = divmod(LEAVES_PER_PERIOD, seats)
+    return whole + (chance * seats < rest)
 
 
 def leaf_count(manifest: Manifest, segment_no: int) -> int:

@@ -20,7 +20,7 @@ from bitcloud_net.core.row_bodies import DefinitionBody, IdentityBody, parents_o
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, TableRule
 from bitcloud_net.core.units import GIB, MIB
-from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, Ban
+from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
@@ -268,7 +268,8 @@ class Acceptance:
         change.enter(item_of(proof.period, proof.id))
         if until := proof.bans_until(self.registry.rule_of):
             node = NodeId(proof.owner)
-            self.ban(Ban(target=node, since=proof.period, until=until, reason=FRAUD))
+            ban = Ban(target=node, since=proof.period, until=until, reason=FRAUD)
+            self.ban(ban, proof=proof.kind.value)
         return True
 
     def _make_room_among_faults(self, row: SignedRow) -> None:
@@ -287,15 +288,21 @@ class Acceptance:
             raise Malformed("others speak about this node already", code="faults-full")
         self._drop("tbl = ? AND key = ?", (Table.FAULT, key))
 
-    def ban(self, ban: Ban) -> bool:
-        """Note a ban and drop what the node said as a node; False when it is known."""
+    def ban(self, ban: Ban, *, proof: str = "") -> bool:
+        """Note a ban and what it rests on (auditors' words, or a proof of some kind), and drop what
+        the node said as a node; False when it is known.
+        """
         known = self._db.execute(
             "SELECT 1 FROM np_ban WHERE target = ? AND until >= ?", (ban.target, ban.until)
         ).fetchone()
         if known or ban.until < self.now:
             return False
-        values = (ban.target, ban.since, ban.until, ban.reason)
-        self._db.execute("INSERT OR REPLACE INTO np_ban VALUES (?, ?, ?, ?)", values)
+        name = self._db.execute("SELECT name FROM node WHERE key = ?", (ban.target,)).fetchone()
+        values = (ban.target, ban.since, ban.until, ban.reason, name[0] if name else "", proof)
+        self._db.execute("INSERT OR REPLACE INTO np_ban VALUES (?, ?, ?, ?, ?, ?)", values)
+        if not proof:
+            window = (ban.since - WINDOW_PERIODS + 1, self.now)
+            self._db.execute(_KEEP_WORDS, (ban.since, ban.target, *window))
         for rule in self.registry.rules:
             keeps = rule.table is Table.IDENTITY and ban.reason != FRAUD
             if rule.writers & Role.NODE and not keeps:
@@ -359,6 +366,10 @@ class Acceptance:
         self._sweep_proofs()
         self._db.execute("DELETE FROM np_ban WHERE until < ?", (self.now - MEMORY_PERIODS,))
         forget_service(self._db, self.now)
+        self._db.execute(
+            "DELETE FROM np_ban_word"
+            " WHERE (target, since) NOT IN (SELECT target, since FROM np_ban)"
+        )
 
     def _drop(self, condition: str, values: tuple[object, ...]) -> None:
         """Drop rows. The condition is one of this module's own."""
@@ -417,6 +428,12 @@ def _check_definition(row: SignedRow, body: DefinitionBody) -> None:
 
 
 _MINED_ROLES = frozenset({Role.NODE, Role.GRID_OWNER, Role.GATEWAY, Role.PUBLISHER})
+
+_KEEP_WORDS = """
+INSERT OR REPLACE INTO np_ban_word
+SELECT target, ?, auditor, reason, recent, period FROM fault
+WHERE target = ? AND period BETWEEN ? AND ?
+"""
 
 _WRITE_ROW = """
 INSERT INTO np_row (tbl, key, owner, seq, period, slot, expires, id, raw)

@@ -37,7 +37,9 @@ _WRITE = _READ | {
     sqlite3.SQLITE_DELETE,
     sqlite3.SQLITE_TRANSACTION,
 }
-_FUNCTIONS = frozenset({"count", "sum", "max", "min", "coalesce", "length", "substr", "total"})
+_FUNCTIONS = frozenset(
+    {"count", "sum", "max", "min", "coalesce", "length", "substr", "total", "instr"}
+)
 
 
 class Runner(Protocol):

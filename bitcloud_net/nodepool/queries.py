@@ -27,7 +27,6 @@ from bitcloud_net.core.row_bodies import (
 )
 from bitcloud_net.core.table_rules import Role
 from bitcloud_net.core.verdicts import (
-    FRAUD,
     MEMORY_PERIODS,
     WINDOW_PERIODS,
     Ban,
@@ -118,7 +117,7 @@ class Fault:
 class Case:
     """What a ban rests on."""
 
-    name: str  # of the node; empty when its row is gone
+    name: str  # of the node when it was banned; empty when its row was not here
     statements: tuple[Statement, ...]  # by auditor
     proof: str  # kind of the proof that convicts it, or empty
 
@@ -191,6 +190,15 @@ class Queries:
         sql = f"{_PLACEMENT} WHERE owner = ? ORDER BY cid"
         return tuple(_placement(row) for row in await self._all(sql, owner))
 
+    async def placements_at(self, node: bytes, start: bytes, limit: int) -> tuple[Placement, ...]:
+        """Return up to ``limit`` placements that name a node, by content id from ``start`` on, of
+        the next 4,096 there are.
+        """
+        some = f"{_PLACEMENT} WHERE cid >= ? ORDER BY cid LIMIT 4096"
+        sql = f"SELECT * FROM ({some}) WHERE instr(holders, ?) LIMIT ?"
+        found = [_placement(row) for row in await self._all(sql, start, node, limit)]
+        return tuple(item for item in found if node in item.body.holders)
+
     async def announced_apps(self, period: int) -> tuple[tuple[AppId, str], ...]:
         """Return the applications that people use: id and definition, those with most people
         first.
@@ -221,7 +229,10 @@ class Queries:
 
     async def bans(self, period: int) -> tuple[Ban, ...]:
         """Return the bans that run in ``period`` or ended within the month before, oldest first."""
-        sql = "SELECT * FROM np_ban WHERE until >= ? ORDER BY since, target"
+        sql = (
+            "SELECT target, since, until, reason FROM np_ban WHERE until >= ?"
+            " ORDER BY since, target"
+        )
         return tuple(
             Ban(target=NodeId(target), since=since, until=until, reason=reason)
             for target, since, until, reason in await self._all(sql, period - MEMORY_PERIODS)
@@ -229,20 +240,23 @@ class Queries:
 
     async def statements(self, period: int) -> tuple[Statement, ...]:
         """Return what auditors said within the six periods up to ``period``, by target."""
-        sql = "SELECT * FROM fault WHERE period > ? ORDER BY target, auditor"
+        sql = (
+            "SELECT auditor, target, reason, recent, period FROM fault WHERE period > ?"
+            " ORDER BY target, auditor"
+        )
         return tuple(map(_statement, await self._all(sql, period - WINDOW_PERIODS)))
 
     async def case(self, ban: Ban) -> Case:
-        """Return what a ban rests on, as far as it is held still."""
-        node = await self.node(ban.target)
-        said = "SELECT * FROM fault WHERE target = ? AND period BETWEEN ? AND ? ORDER BY auditor"
-        window = (ban.since - WINDOW_PERIODS + 1, ban.since)
-        proof = await self._one("SELECT kind FROM np_proof WHERE owner = ?", ban.target)
-        return Case(
-            name="" if node is None else node.body.name,
-            statements=tuple(map(_statement, await self._all(said, ban.target, *window))),
-            proof=proof[0] if proof is not None and ban.reason == FRAUD else "",
+        """Return what a ban rests on; nothing when it is forgotten."""
+        at = (ban.target, ban.since)
+        held = await self._one("SELECT name, proof FROM np_ban WHERE target = ? AND since = ?", *at)
+        name, proof = held or ("", "")
+        words = await self._all(
+            "SELECT auditor, target, reason, recent, period FROM np_ban_word"
+            " WHERE target = ? AND since = ? ORDER BY auditor",
+            *at,
         )
+        return Case(name=name, statements=tuple(map(_statement, words)), proof=proof)
 
     async def fault(self, auditor: bytes, target: bytes) -> Fault | None:
         """Return one auditor's fault row about one target."""
@@ -303,7 +317,7 @@ def _folder(row: Sequence[Any]) -> Folder:
 
 
 def _statement(row: Sequence[Any]) -> Statement:
-    _, auditor, target, reason, _, recent, _, period, _ = row
+    auditor, target, reason, recent, period = row
     return Statement(
         auditor=NodeId(auditor),
         target=NodeId(target),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -97,6 +98,15 @@ class AuditClient:
         if isinstance(claim, Shown):
             self._check_claim(manifest, question, claim, statement, answer)
         return Answered(clock_s=answer.clock_s, lack=answer.lack)
+
+    async def which(self, cids: Sequence[bytes]) -> tuple[tuple[int, ...], ...]:
+        """Return for each of these files (8 at most) the numbers of the shares that the node says
+        it holds.
+        """
+        held = (await self._ask(wire.Which(cids=tuple(cids)), wire.Holds)).shares
+        if len(held) != len(cids):
+            raise BadMessage("an answer to another question", peer=self._stream.peer)
+        return held
 
     def _statement(
         self,

@@ -27,8 +27,8 @@ from bitcloud_net.wire.frames import Frame, FrameParser, pack_frame
 MAX_STREAMS_PER_PEER: Final = 2
 """One is enough; another may still be dying."""
 MAX_QUESTIONS: Final = 64
-"""Questions of one peer in ten minutes. An auditor asks six at most, or a dozen when its clock
-crosses ours."""
+"""Questions of one peer in ten minutes. An auditor asks seven at most, or twice as many when its
+period ends within ours."""
 READERS: Final = 2
 """Leaves read from the disk at a time, for all auditors together."""
 IDLE_S: Final = 15.0
@@ -52,6 +52,8 @@ class Shelf(Protocol):
     async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> AuditedBlock: ...
 
     async def read_manifest(self, cid: bytes) -> bytes | None: ...
+
+    def shares_of(self, cid: bytes) -> tuple[int, ...]: ...
 
 
 class AuditServer:
@@ -114,6 +116,12 @@ class AuditServer:
                 return self._signed(peer, request.challenge, request.period, None, None)
             case wire.ShowLeaf():
                 return await self._show(peer, request)
+            case wire.Which():
+                return wire.Holds(shares=tuple(map(self._held, request.cids)))
+
+    def _held(self, cid: bytes) -> tuple[int, ...]:
+        shelf = self._shelf()
+        return () if shelf is None else shelf.shares_of(cid)[: wire.MAX_SHARES_PER_NODE]
 
     def _count(self, peer: NodeId) -> None:
         now = trio.current_time()

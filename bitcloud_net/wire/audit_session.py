@@ -10,9 +10,11 @@ type    message      head                                                       
 1       Ping         -                                                              -
 2       Challenge    challenge (32), period                                         -
 3       ShowLeaf     challenge (32), period, cid, share, segment, leaf              -
+4       Which        content ids, 32 bytes each, at most 8                          -
 65      Pong         -                                                              -
 66      Answer       clock in seconds, what it lacks (text), leaf path, block       the leaf
                      path, signature
+67      Holds        for each content id the numbers of the shares held, at most 4  -
 127     RefusedIs    code, text                                                     -
 ======  ===========  =============================================================  =======
 """
@@ -30,8 +32,12 @@ from bitcloud_net.core.units import KIB, LEAF_BYTES, MAX_SEGMENTS, MAX_SHARES
 from bitcloud_net.wire.fields import Buffer, Fields
 
 PROTOCOL: Final = "/bitcloud/np/audit/1"
-MAX_QUESTION_BYTES: Final = 256
-"""Largest frame of a question; the longest has 113 bytes."""
+MAX_WHICH: Final = 8
+"""Files named in one ``Which``."""
+MAX_SHARES_PER_NODE: Final = 4
+"""Shares of one file that one node may hold (``wire.share_session``)."""
+MAX_QUESTION_BYTES: Final = 512
+"""Largest frame of a question; the longest names 8 files and has 285 bytes."""
 MAX_ANSWER_BYTES: Final = LEAF_BYTES + 4 * KIB
 """Largest frame of an answer: one leaf and its path, at most 20 KiB."""
 MAX_CODE: Final = 64
@@ -68,6 +74,14 @@ class ShowLeaf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which shares of these files do you hold? Answered by ``Holds``."""
+
+    TYPE: ClassVar[int] = 4
+    cids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pong:
     """Here I am."""
 
@@ -88,6 +102,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """For each file that was named, in order, the numbers of the shares held."""
+
+    TYPE: ClassVar[int] = 67
+    shares: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedIs:
     """No answer: code and text only."""
 
@@ -96,8 +118,8 @@ class RefusedIs:
     text: str
 
 
-Request: TypeAlias = Ping | Challenge | ShowLeaf
-Reply: TypeAlias = Pong | Answer | RefusedIs
+Request: TypeAlias = Ping | Challenge | ShowLeaf | Which
+Reply: TypeAlias = Pong | Answer | Holds | RefusedIs
 
 
 def pack(message: Request | Reply) -> tuple[int, bytes, Buffer]:
@@ -120,6 +142,10 @@ def _take_apart(message: Request | Reply) -> tuple[list[encoding.Value], Buffer]
             paths: list[encoding.Value] = [list(message.leaf_path), list(message.block_path)]
             head = [message.clock_s, message.lack, *paths, message.signature]
             return head, message.leaf
+        case Which():
+            return [list(message.cids)], b""
+        case Holds():
+            return [[list(numbers) for numbers in message.shares]], b""
         case RefusedIs():
             return [message.error_code, message.text], b""
 
@@ -146,6 +172,8 @@ def parse_request(kind: int, head: Buffer, payload: Buffer) -> Request:
                 period=fields.integer(_MAX_PERIOD),
                 question=_parse_question(fields),
             )
+        case Which.TYPE:
+            request = Which(cids=fields.hashes(MAX_WHICH))
         case _:
             raise Malformed(f"unknown request type {kind}")
     fields.end()
@@ -170,6 +198,10 @@ def parse_reply(kind: int, head: Buffer, payload: Buffer) -> Reply:
                 block_path=fields.hashes(MAX_PATH),
                 signature=fields.raw(SIGNATURE_BYTES),
                 leaf=payload,
+            )
+        case Holds.TYPE:
+            reply = Holds(
+                shares=fields.number_lists(MAX_WHICH, MAX_SHARES_PER_NODE, MAX_SHARES - 1)
             )
         case RefusedIs.TYPE:
             reply = RefusedIs(error_code=_code(fields.text(MAX_CODE)), text=_shown(fields))

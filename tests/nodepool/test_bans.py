@@ -53,7 +53,7 @@ async def store(tmp_path: Path, clock: FixedClock) -> AsyncIterator[RowStore]:
 
 
 async def write_node(store: RowStore, key: SigningKey) -> SignedRow:
-    body = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=1, used=0)
+    body = NodeBody(name="one of many", roles=Role.NODE, addresses=(), capacity=1, used=0)
     return await store.write(Table.NODE, b"", body, signer=key)
 
 
@@ -95,11 +95,15 @@ async def test_three_bad_periods_ban_a_node_and_the_ban_ends(
             await one.audit()
     (ban,) = await judge.review()
     assert (ban.target, ban.since, ban.until) == (TARGET.node_id, NOW + 3, NOW + 4)
-    assert ban.reason == reason.name.lower().replace("_", "-")
+    assert ban.reason == reason.text
     assert door.shut == {TARGET.node_id: 1_200}
     assert told == [ban]
     assert await judge.review() == []
     queries = Queries(store.database)
+    case = await queries.case(ban)
+    assert (case.name, case.proof) == ("one of many", "")
+    assert [word.auditor for word in case.statements] == sorted(key.node_id for key in KEYS[1:])
+    assert {(word.reason, word.recent) for word in case.statements} == {(reason, 0b111)}
     assert await queries.node(TARGET.public) is None
     with pytest.raises(BadInput) as caught:
         await write_node(store, TARGET)
@@ -182,6 +186,8 @@ async def test_a_proof_bans_a_node_at_once_but_never_takes_a_persons_files(
     await judge.review()
     assert [ban.reason for ban in told] == ["fraud"]
     assert told[0].until == NOW + 144
+    case = await Queries(store.database).case(told[0])
+    assert (case.name, case.proof, case.statements) == ("one of many", "number", ())
     assert TARGET.node_id in door.shut
     queries = Queries(store.database)
     assert await queries.node(TARGET.public) is None
@@ -194,6 +200,7 @@ async def test_a_proof_bans_a_node_at_once_but_never_takes_a_persons_files(
     clock.forward(4_320)
     await store.sweep()
     assert await queries.bans(clock.period()) == ()
+    assert (await queries.case(told[0])).name == ""
 
 
 async def test_auditors_have_a_seat_or_keep_silent(store: RowStore, clock: FixedClock) -> None:

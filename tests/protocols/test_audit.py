@@ -83,6 +83,9 @@ class Shelf:
     async def read_manifest(self, cid: bytes) -> bytes | None:
         return RAW if cid == CID else None
 
+    def shares_of(self, cid: bytes) -> tuple[int, ...]:
+        return (SHARE,) if cid == CID else ()
+
 
 @asynccontextmanager
 async def stream_to(handler: Callable[[Stream], Awaitable[None]]) -> AsyncIterator[Stream]:
@@ -113,6 +116,18 @@ async def test_a_node_that_works(clock: MockClock) -> None:
             question = replace(QUESTION, segment_no=segment_no, leaf_no=leaf_no)
             answered = await client.show(CHALLENGE, PERIOD, question, FILE.manifest)
             assert answered.lack == ""
+
+
+async def test_which_shares_a_node_says_it_holds(clock: MockClock) -> None:
+    async with auditing(Shelf()) as client:
+        assert await client.which([bytes(32), CID]) == ((), (SHARE,))
+        assert await client.which([]) == ()
+    async with auditing(None) as client:
+        assert await client.which([CID]) == ((),)
+    answer = wire.Holds(shares=((1,),))
+    async with stream_to(lambda stream: reply_to_each(stream, answer)) as stream:
+        with pytest.raises(BadMessage):
+            await AuditClient(stream, AUDITOR.node_id).which([CID, bytes(32)])
 
 
 @pytest.mark.parametrize(

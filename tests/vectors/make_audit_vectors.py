@@ -75,7 +75,9 @@ def messages() -> list[Json]:
         wire.Ping(),
         wire.Challenge(challenge=CHALLENGE, period=PERIOD),
         wire.ShowLeaf(challenge=CHALLENGE, period=PERIOD, question=QUESTION),
+        wire.Which(cids=(CID, leaf(1))),
         wire.Pong(),
+        wire.Holds(shares=((1,), ())),
         wire.Answer(clock_s=CLOCK_S, signature=signature(said(None, None))),
         wire.Answer(clock_s=CLOCK_S, lack=audit.NOT_HELD, signature=signature(nothing)),
         wire.Answer(

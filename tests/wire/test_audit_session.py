@@ -26,6 +26,7 @@ QUESTIONS = st.builds(
 REQUESTS = st.one_of(
     st.just(wire.Ping()),
     st.builds(wire.Challenge, challenge=HASHES, period=PERIODS),
+    st.builds(wire.Which, cids=st.lists(HASHES, max_size=wire.MAX_WHICH).map(tuple)),
     st.builds(wire.ShowLeaf, challenge=HASHES, period=PERIODS, question=QUESTIONS),
 )
 SIGNATURES = st.binary(min_size=64, max_size=64)
@@ -44,6 +45,12 @@ REPLIES = st.one_of(
         clock_s=st.integers(0, 2**50),
         lack=st.sampled_from(LACKS),
         signature=SIGNATURES,
+    ),
+    st.builds(
+        wire.Holds,
+        shares=st.lists(
+            st.lists(st.integers(0, 127), max_size=4).map(tuple), max_size=wire.MAX_WHICH
+        ).map(tuple),
     ),
     st.builds(wire.RefusedIs, error_code=st.just("busy"), text=st.just("come again")),
 )
@@ -79,6 +86,9 @@ PLACE = [bytes(32), 1, 2, 3]
     [
         (0, [], b""),
         (4, [], b""),
+        (4, [[bytes(32)] * 9], b""),
+        (4, [[bytes(31)]], b""),
+        (5, [], b""),
         (1, [1], b""),
         (1, [], b"x"),
         (2, [CHALLENGE], b""),
@@ -114,6 +124,9 @@ SIGNATURE = bytes(64)
         (66, [5, "", [], [], SIGNATURE[1:]], b""),
         (66, [5, "", [], [], SIGNATURE], bytes(LEAF_BYTES + 1)),
         (66, [-1, "", [], [], SIGNATURE], b""),
+        (67, [[[128]]], b""),
+        (67, [[[1, 2, 3, 4, 5]]], b""),
+        (67, [[[]] * 9], b""),
         (127, ["Busy!", ""], b""),
         (127, ["busy", "x" * 257], b""),
         (1, [], b""),
@@ -128,6 +141,8 @@ def test_the_largest_frames_fit_their_limits() -> None:
     question = Question(cid=bytes(32), share_no=127, segment_no=2**24 - 1, leaf_no=127)
     kind, head, _ = wire.pack(wire.ShowLeaf(challenge=bytes(32), period=2**40, question=question))
     assert len(pack_frame(2**32 - 1, kind, head)) <= wire.MAX_QUESTION_BYTES
+    kind, head, _ = wire.pack(wire.Which(cids=(bytes(32),) * wire.MAX_WHICH))
+    assert len(pack_frame(2**32 - 1, kind, head)) == 285
     path = (bytes(32),) * MAX_PATH
     answer = wire.Answer(
         clock_s=2**50,

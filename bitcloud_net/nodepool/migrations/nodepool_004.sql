@@ -31,3 +31,25 @@ CREATE TABLE np_service (
     owner BLOB    NOT NULL PRIMARY KEY,
     until INTEGER NOT NULL -- last period in which the newest node row was valid
 ) STRICT, WITHOUT ROWID;
+
+-- What nodes have said they hold, for audits of our own; never leaves this machine.
+CREATE TABLE np_share_claim (
+    node     BLOB    NOT NULL,
+    cid      BLOB    NOT NULL,
+    share_no INTEGER NOT NULL,
+    period   INTEGER NOT NULL, -- when it said so
+    PRIMARY KEY (node, cid, share_no)
+) STRICT, WITHOUT ROWID;
+
+-- What each ban rests on, to be shown to people.
+ALTER TABLE np_ban ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE np_ban ADD COLUMN proof TEXT NOT NULL DEFAULT '';
+CREATE TABLE np_ban_word (
+    target  BLOB    NOT NULL,
+    since   INTEGER NOT NULL,
+    auditor BLOB    NOT NULL,
+    reason  INTEGER NOT NULL,
+    recent  INTEGER NOT NULL, -- bit i: seen in period - i
+    period  INTEGER NOT NULL,
+    PRIMARY KEY (target, since, auditor)
+) STRICT, WITHOUT ROWID;
