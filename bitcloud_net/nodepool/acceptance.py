@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from bitcloud_net.core.app_tables import parse_definition
 from bitcloud_net.core.errors import BadInput, Malformed
@@ -18,16 +17,17 @@ from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
 from bitcloud_net.core.row_bodies import DefinitionBody, IdentityBody, parents_of
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, TableRule
+from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table
 from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
+from bitcloud_net.nodepool.row_writer import Held, RowWriter
 from bitcloud_net.nodepool.service_record import check_service, forget_service, note_service
-from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
+from bitcloud_net.nodepool.synced_set import Entry
+from bitcloud_net.nodepool.tally import Tally
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
-from bitcloud_net.wire.range_index import item_of
 
 EARLY_PERIODS = 1
 """A row may carry the next period: clocks differ, and it comes into force within ten minutes."""
@@ -44,82 +44,8 @@ MAX_POOL_BYTES = 4 * GIB
 """Rows of everybody together; beyond it only own rows are taken."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """How much is held; kept in memory so that limits cost no query."""
-
-    size: int = 0
-    per_owner: dict[tuple[int, bytes], int] = field(default_factory=dict)
-    _app_bytes: dict[int, int] = field(default_factory=dict)
-
-    def add(self, rule: TableRule, owner: bytes, rows: int, size: int) -> None:
-        """Count ``rows`` more (or fewer) rows and ``size`` bytes of one owner."""
-        self.size += size
-        if rule.columns:
-            self._app_bytes[rule.table] = self.app_bytes(rule.table) + size
-        if rule.key_suffix_bytes:  # else its key is the owner, and there can only be one
-            self._count((rule.table, owner), rows)
-
-    def merge(self, gains: Tally) -> None:
-        """Take over what a batch gained, after its commit."""
-        self.size += gains.size
-        for place, rows in gains.per_owner.items():
-            self._count(place, rows)
-        for table, size in gains._app_bytes.items():
-            self._app_bytes[table] = self.app_bytes(table) + size
-
-    def rows(self, table: int, owner: bytes) -> int:
-        """Return how many rows of a table one owner has."""
-        return self.per_owner.get((table, owner), 0)
-
-    def app_bytes(self, table: int) -> int:
-        """Return how many bytes the rows of an application's table have."""
-        return self._app_bytes.get(table, 0)
-
-    def forget(self, table: int) -> None:
-        """Forget a table that is gone."""
-        self.size -= self._app_bytes.pop(table, 0)
-        self.per_owner = {at: rows for at, rows in self.per_owner.items() if at[0] != table}
-
-    def _count(self, place: tuple[int, bytes], rows: int) -> None:
-        count = self.per_owner.get(place, 0) + rows
-        if count:
-            self.per_owner[place] = count
-        else:
-            self.per_owner.pop(place, None)
-
-
-@dataclass(slots=True)
-class IndexChange:
-    """Items that enter and leave a reconciled set. One that does both in a batch does neither."""
-
-    add: set[bytes] = field(default_factory=set)
-    remove: set[bytes] = field(default_factory=set)
-
-    def enter(self, item: bytes) -> None:
-        """Let an item enter."""
-        self.add.add(item)
-
-    def leave(self, item: bytes) -> None:
-        """Let an item leave that was there before the batch, or entered during it."""
-        if item in self.add:
-            self.add.remove(item)
-        else:
-            self.remove.add(item)
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    seq: int
-    id: bytes
-    period: int
-    bytes: int
-
-
 class Acceptance:
-    """One batch. ``changes`` is what the reconciled sets, and ``gains`` what the tally must take
-    over after the commit; a batch that fails leaves both as they were.
-    """
+    """One batch. What it changes beside the database is in ``writer``."""
 
     def __init__(
         self,
@@ -137,8 +63,7 @@ class Acceptance:
         self.now = now
         self.admission = admission
         self.registry = registry
-        self.gains = Tally()
-        self.changes: dict[int, IndexChange] = {}
+        self.writer = RowWriter(connection, registry)
         self.unparked: list[Outcome] = []
 
     def accept(self, row: SignedRow, *, own: bool = False) -> Outcome:
@@ -158,7 +83,7 @@ class Acceptance:
     def _decide(self, row: SignedRow, own: bool) -> Outcome:  # noqa: FBT001 - private
         self._check_time(row)
         self._check_slot_number(row)
-        held = self._held(row)
+        held = self.writer.held(row)
         if held is not None and held.id == row.id:
             return Outcome(fate=Fate.KNOWN, row=row)
         if held is not None and held.seq > row.seq:
@@ -180,6 +105,11 @@ class Acceptance:
             self._make_room_among_faults(row)
         self._write(row, held)
         return Outcome(fate=Fate.ACCEPTED, row=row)
+
+    def _write(self, row: SignedRow, held: Held | None) -> None:
+        self.writer.write(row, held)
+        if not self.admission.is_free:
+            note_service(self._db, row)
 
     def _check_time(self, row: SignedRow) -> None:
         rule = self.registry.rule_of(row.table)
@@ -210,13 +140,6 @@ class Acceptance:
                 f"slot {row.slot}; an owner has {slots} in a period", code="slot-too-high"
             )
 
-    def _held(self, row: SignedRow) -> _Held | None:
-        found = self._db.execute(
-            "SELECT seq, id, period, length(raw) FROM np_row WHERE tbl = ? AND key = ?",
-            (row.table, row.key),
-        ).fetchone()
-        return None if found is None else _Held(*found)
-
     def _check_standing(self, row: SignedRow) -> None:
         """Refuse what a banned node says as a node. A person's files are not touched by bans, and
         an identity by fraud alone.
@@ -228,7 +151,7 @@ class Acceptance:
         if self._db.execute(sql, (row.owner, self.now, FRAUD, any_reason)).fetchone():
             raise Malformed("the node is banned", code="owner-banned")
 
-    def _check_contradictions(self, row: SignedRow, held: _Held | None) -> None:
+    def _check_contradictions(self, row: SignedRow, held: Held | None) -> None:
         """Keep proofs against the owner; refuse the row that must not win."""
         if held is not None and held.seq == row.seq:
             self._convict(row, "SELECT raw FROM np_row WHERE id = ?", (held.id,))
@@ -262,10 +185,10 @@ class Acceptance:
         recorded = record(self._db, proof, self.registry.rule_of)
         if recorded is None:
             return False
-        change = self._change(PROOFS)
+        change = self.writer.change(PROOFS)
         if recorded.replaced is not None:
-            change.leave(item_of(*recorded.replaced))
-        change.enter(item_of(proof.period, proof.id))
+            change.leave(Entry.of(proof.owner, *recorded.replaced))
+        change.enter(Entry.of(proof.owner, proof.period, proof.id))
         if until := proof.bans_until(self.registry.rule_of):
             node = NodeId(proof.owner)
             ban = Ban(target=node, since=proof.period, until=until, reason=FRAUD)
@@ -286,7 +209,7 @@ class Acceptance:
         last, key = max((rank(day, NodeId(target), auditor), key) for key, auditor in held)
         if rank(day, NodeId(target), NodeId(row.owner)) > last:
             raise Malformed("others speak about this node already", code="faults-full")
-        self._drop("tbl = ? AND key = ?", (Table.FAULT, key))
+        self.writer.drop("tbl = ? AND key = ?", (Table.FAULT, key))
 
     def ban(self, ban: Ban, *, proof: str = "") -> bool:
         """Note a ban and what it rests on (auditors' words, or a proof of some kind), and drop what
@@ -306,7 +229,7 @@ class Acceptance:
         for rule in self.registry.rules:
             keeps = rule.table is Table.IDENTITY and ban.reason != FRAUD
             if rule.writers & Role.NODE and not keeps:
-                self._drop("owner = ? AND tbl = ?", (ban.target, rule.table))
+                self.writer.drop("owner = ? AND tbl = ?", (ban.target, rule.table))
         return True
 
     def _missing_parent(self, row: SignedRow) -> tuple[int, bytes] | None:
@@ -330,39 +253,27 @@ class Acceptance:
             raise Malformed("too many rows wait for another", code="waiting-full")
         return Outcome(fate=Fate.PARKED, row=row)
 
-    def _check_room(self, row: SignedRow, held: _Held | None) -> None:
+    def _check_room(self, row: SignedRow, held: Held | None) -> None:
         rule = self.registry.rule_of(row.table)
-        rows = self._tally.rows(row.table, row.owner) + self.gains.rows(row.table, row.owner)
+        rows = self._tally.rows(row.table, row.owner) + self.writer.gains.rows(row.table, row.owner)
         if held is None and rows >= rule.max_rows_per_owner:
             raise Malformed(
                 f"an owner has at most {rule.max_rows_per_owner} {rule.name} rows",
                 code="owner-full",
             )
         if rule.columns and (
-            self._tally.app_bytes(rule.table) + self.gains.app_bytes(rule.table) + len(row.raw)
+            self._tally.app_bytes(rule.table)
+            + self.writer.gains.app_bytes(rule.table)
+            + len(row.raw)
             > MAX_APP_TABLE_BYTES
         ):
             raise Malformed(f"the table {rule.name} has reached its size limit", code="app-full")
-        if self._tally.size + self.gains.size + len(row.raw) > MAX_POOL_BYTES:
+        if self._tally.size + self.writer.gains.size + len(row.raw) > MAX_POOL_BYTES:
             raise Malformed("the nodepool has reached its size limit", code="pool-full")
-
-    def _write(self, row: SignedRow, held: _Held | None) -> None:
-        columns = (row.owner, row.seq, row.period, row.slot, row.expires, row.id, row.raw)
-        self._db.execute(_WRITE_ROW, (row.table, row.key, *columns))
-        rule = self.registry.rule_of(row.table)
-        apply_row(self._db, rule, row)
-        if not self.admission.is_free:
-            note_service(self._db, row)
-        change = self._change(row.table)
-        if held is not None:
-            change.leave(item_of(held.period, held.id))
-        change.enter(item_of(row.period, row.id))
-        size = len(row.raw) - (held.bytes if held else 0)
-        self.gains.add(rule, row.owner, 0 if held else 1, size)
 
     def sweep(self) -> None:
         """Drop rows that expired more than ``SLACK_PERIODS`` ago."""
-        self._drop("expires < ?", (self.now - SLACK_PERIODS,))
+        self.writer.drop("expires < ?", (self.now - SLACK_PERIODS,))
         self._sweep_proofs()
         self._db.execute("DELETE FROM np_ban WHERE until < ?", (self.now - MEMORY_PERIODS,))
         forget_service(self._db, self.now)
@@ -371,27 +282,12 @@ class Acceptance:
             " WHERE (target, since) NOT IN (SELECT target, since FROM np_ban)"
         )
 
-    def _drop(self, condition: str, values: tuple[object, ...]) -> None:
-        """Drop rows. The condition is one of this module's own."""
-        found = self._db.execute(
-            f"SELECT tbl, key, owner, period, id, length(raw) FROM np_row WHERE {condition}", values
-        ).fetchall()
-        for number, key, owner, period, row_id, size in found:
-            rule = self.registry.rule_of(number)
-            remove_row(self._db, rule, key)
-            self._change(number).leave(item_of(period, row_id))
-            self.gains.add(rule, owner, -1, -size)
-        self._db.execute(f"DELETE FROM np_row WHERE {condition}", values)
-
     def _sweep_proofs(self) -> None:
         limit = self.now - PROOF_LIFE_PERIODS
-        old = self._db.execute("SELECT period, id FROM np_proof WHERE period < ?", (limit,))
-        for period, proof_id in old.fetchall():
-            self._change(PROOFS).leave(item_of(period, proof_id))
+        old = self._db.execute("SELECT owner, period, id FROM np_proof WHERE period < ?", (limit,))
+        for proof in old.fetchall():
+            self.writer.change(PROOFS).leave(Entry.of(*proof))
         self._db.execute("DELETE FROM np_proof WHERE period < ?", (limit,))
-
-    def _change(self, number: int) -> IndexChange:
-        return self.changes.setdefault(number, IndexChange())
 
     def seq(self, table: int, key: bytes) -> int:
         """Return the number of the row held under a key; 0 when there is none."""
@@ -433,12 +329,4 @@ _KEEP_WORDS = """
 INSERT OR REPLACE INTO np_ban_word
 SELECT target, ?, auditor, reason, recent, period FROM fault
 WHERE target = ? AND period BETWEEN ? AND ?
-"""
-
-_WRITE_ROW = """
-INSERT INTO np_row (tbl, key, owner, seq, period, slot, expires, id, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (tbl, key) DO UPDATE SET
-    seq = excluded.seq, period = excluded.period, slot = excluded.slot,
-    expires = excluded.expires, id = excluded.id, raw = excluded.raw
 """

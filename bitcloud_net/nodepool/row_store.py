@@ -26,7 +26,7 @@ from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import Rules, SignedRow
 from bitcloud_net.core.table_rules import PROOFS, TableRule
 from bitcloud_net.core.verdicts import Ban
-from bitcloud_net.nodepool.acceptance import Acceptance, Tally
+from bitcloud_net.nodepool.acceptance import Acceptance
 from bitcloud_net.nodepool.app_registry import (
     AppRegistry,
     create_tables,
@@ -34,13 +34,17 @@ from bitcloud_net.nodepool.app_registry import (
     drop_tables,
 )
 from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
+from bitcloud_net.nodepool.keeping import Keeping
+from bitcloud_net.nodepool.loading import load_sets, load_tally
 from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
-from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof
+from bitcloud_net.nodepool.proofs import Proof
+from bitcloud_net.nodepool.session_reads import SessionReads, Stray, alone
 from bitcloud_net.nodepool.signing import NewRow, RowSigner
+from bitcloud_net.nodepool.synced_set import SyncedSet
+from bitcloud_net.nodepool.tally import Tally
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
-from bitcloud_net.wire.range_index import RangeIndex, item_of
 
 __all__ = ["BATCH_ROWS", "DATABASE", "FREE", "NewRow", "PeriodClock", "RowStore", "open_row_store"]
 
@@ -72,19 +76,28 @@ class RowStore:
     """The nodepool of one node. Made by ``open_row_store``; used from one trio thread."""
 
     def __init__(
-        self, database: Database, own: OwnRows, clock: PeriodClock, admission: Admission
+        self,
+        database: Database,
+        own: OwnRows,
+        clock: PeriodClock,
+        admission: Admission,
+        keeping: Keeping,
     ) -> None:
         self.database = database
+        self.keeping = keeping
         self.admission = admission
         self._registry = AppRegistry()
         self._own = own
         self._clock = clock
         self._waiting = WaitingRoom()
         self._tally = Tally()
-        self._indexes: dict[int, RangeIndex] = {}
+        self.sets: dict[int, SyncedSet] = {}
         self._refused: OrderedDict[bytes, None] = OrderedDict()
         self._watchers: list[Callable[[RowsChanged], None]] = []
         self._one_at_a_time = trio.Lock()
+        self.reads = SessionReads(
+            database, self.sets, self._registry, keeping, self._one_at_a_time, alone
+        )
 
     # Accepting
 
@@ -148,52 +161,7 @@ class RowStore:
             written += [outcome.row for outcome in outcomes if outcome.row is not None]
         return tuple(written)
 
-    # Reconciliation
-
-    async def view(self, period: int) -> dict[int, RangeIndex]:
-        """Return each synced set as it is in ``period``, for one session to keep: the tables by
-        their number, and the proofs as number 0.
-
-        Rows that have expired by then are left out, so that two nodes whose clocks stand in
-        different periods compare the same rows.
-        """
-        expired = await self.database.read(
-            lambda db: db.execute(
-                "SELECT tbl, period, id FROM np_row WHERE expires < ?", (period,)
-            ).fetchall()
-        )
-        synced = (PROOFS, *(rule.table for rule in self._registry.rules if rule.leaves))
-        view = {number: self._indexes[number].copy() for number in synced}
-        for number, signed, row_id in expired:
-            if number in view:
-                view[number].change(remove=[item_of(signed, row_id)])
-        proofs = view[PROOFS]
-        oldest = max(0, period - PROOF_LIFE_PERIODS).to_bytes(8, "big")
-        proofs.change(remove=proofs.items(0, proofs.lower_bound(oldest)))
-        return view
-
-    async def raws(
-        self, of: int, ids: Sequence[bytes], *, max_bytes: int
-    ) -> tuple[int, list[bytes]]:
-        """Return the rows (``of`` 0: proofs) with these ids that are held, in the order asked.
-
-        Stops before ``max_bytes`` are exceeded, but takes one at least; the first value is how many
-        of ``ids`` were considered.
-        """
-        sql = f"SELECT raw FROM {'np_row' if of else 'np_proof'} WHERE id = ?"
-
-        def select(db: sqlite3.Connection) -> tuple[int, list[bytes]]:
-            raws: list[bytes] = []
-            size = 0
-            for considered, row_id in enumerate(ids):
-                for (raw,) in db.execute(sql, (row_id,)).fetchall():
-                    size += len(raw)
-                    if raws and size > max_bytes:
-                        return considered, raws
-                    raws.append(raw)
-            return len(ids), raws
-
-        return await self.database.read(select)
+    # Reconciliation; what sessions read is in ``reads``
 
     async def take(
         self, of: int, raws: Sequence[bytes], *, source: NodeId | None
@@ -202,6 +170,9 @@ class RowStore:
         if of != PROOFS:
             return await self.accept_many(raws, source=source)
         return tuple(await self._run(partial(_accept_proofs, raws=raws), source))
+
+    async def note_kept(self, of: int, rows: Sequence[Stray], *, peer: NodeId) -> None:
+        """Hear that ``peer`` keeps rows, at their place, that are held here as strays."""
 
     async def node_ids(self, period: int) -> list[NodeId]:
         """Return the nodes whose row is valid in ``period``."""
@@ -222,7 +193,7 @@ class RowStore:
     @property
     def counts(self) -> dict[int, int]:
         """Rows held in each table, tombstones included."""
-        return {number: len(items) for number, items in self._indexes.items() if number != PROOFS}
+        return {number: len(rows) for number, rows in self.sets.items() if number != PROOFS}
 
     @property
     def waiting(self) -> int:
@@ -235,6 +206,14 @@ class RowStore:
     def rules(self) -> tuple[TableRule, ...]:
         """The rules of all tables there are here, applications' included."""
         return self._registry.rules
+
+    def rule_of(self, number: int) -> TableRule:
+        """Return the rule of any table there is here.
+
+        Raises:
+            Malformed: ``unknown-table``.
+        """
+        return self._registry.rule_of(number)
 
     @property
     def apps(self) -> tuple[AppDefinition, ...]:
@@ -252,7 +231,7 @@ class RowStore:
         async with self._one_at_a_time:
             self._registry.add(app)
             for rule in app.rules:  # before anything is awaited: sessions look at both
-                self._indexes.setdefault(rule.table, RangeIndex())
+                self.sets.setdefault(rule.table, SyncedSet(rule.table, ()))
             await self.database.change_form(partial(create_tables, rules=app.rules))
             await self.database.write(lambda _: self._own.keep_app(app))
         tables = [rule.table for rule in app.rules]
@@ -272,7 +251,7 @@ class RowStore:
             await self.database.change_form(partial(drop_tables, rules=app.rules))
             await self.database.write(lambda _: self._own.forget_app(app_id))
             for rule in app.rules:
-                del self._indexes[rule.table]
+                del self.sets[rule.table]
                 self._tally.forget(rule.table)
 
     # Life
@@ -302,10 +281,10 @@ class RowStore:
             self._registry.add(app)
             await self.database.change_form(partial(create_tables, rules=app.rules))
         await self.database.write(partial(drop_strangers, rules=self._registry.rules))
-        self._tally, items = await self.database.read(partial(_load, registry=self._registry))
-        tables = (PROOFS, *(rule.table for rule in self._registry.rules))
-        self._indexes = {number: RangeIndex(items.get(number, ())) for number in tables}
-        whole = not any(items.values())
+        self._tally = await self.database.read(partial(load_tally, registry=self._registry))
+        load = partial(load_sets, registry=self._registry, keeping=self.keeping)
+        self.sets |= await self.database.read(load)
+        whole = not any(map(len, self.sets.values()))
         count = None if whole else _REPLAY_ROWS
         raws = await self.database.write(lambda _: self._own.newest(count))
         await self.accept_many(raws, source=None)
@@ -369,16 +348,16 @@ class RowStore:
             outcomes, acceptance = await self.database.write(transaction)
             self._apply(acceptance)
         self._remember_refusals(outcomes)
-        if acceptance.changes:
-            tables = frozenset(number for number in acceptance.changes if number != PROOFS)
+        if acceptance.writer.changes:
+            tables = frozenset(number for number in acceptance.writer.changes if number != PROOFS)
             rows = _accepted(outcomes) + _accepted(acceptance.unparked)
             self._tell(RowsChanged(tables=tables, rows=rows, source=source))
         return outcomes
 
     def _apply(self, acceptance: Acceptance) -> None:
-        self._tally.merge(acceptance.gains)
-        for number, change in acceptance.changes.items():
-            self._indexes[number].change(add=change.add, remove=change.remove)
+        self._tally.merge(acceptance.writer.gains)
+        for number, change in acceptance.writer.changes.items():
+            self.sets[number].change(change)
 
     def _remember_refusals(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -398,14 +377,18 @@ async def open_row_store(
     *,
     clock: PeriodClock,
     admission: Admission = FREE,
+    node: NodeId | None = None,
+    persons: Iterable[bytes] = (),
     run: Runner = in_thread,
 ) -> AsyncIterator[RowStore]:
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
 
-    ``admission`` is what the network asks of a node; by default nothing. A damaged shared database
-    is set aside and begun anew with the own rows; the rest comes back from the network. Where the
-    own rows are damaged, their numbers go on above those of the shared database, and applications
-    have to be installed again.
+    ``admission`` is what the network asks of a node; by default nothing. ``node`` and ``persons``
+    are the keys whose rows this machine keeps; without a node it keeps what is offered.
+
+    A damaged shared database is set aside and begun anew with the own rows; the rest comes back
+    from the network. Where the own rows are damaged, their numbers go on above those of the shared
+    database, and applications have to be installed again.
 
     Raises:
         LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``.
@@ -422,7 +405,7 @@ async def open_row_store(
                 log.error("the nodepool is damaged and is being rebuilt: %s", fault)
                 set_aside(path)
                 database = await _enter(stack, path, run)
-            store = RowStore(database, own, clock, admission)
+            store = RowStore(database, own, clock, admission, Keeping(node, persons))
             await store.start()
             try:
                 yield store
@@ -445,25 +428,6 @@ def _open_own(path: Path) -> OwnRows:
 
 async def _enter(stack: AsyncExitStack, path: Path, run: Runner) -> Database:
     return await stack.enter_async_context(open_database(path, NODEPOOL, durable=False, run=run))
-
-
-def _load(db: sqlite3.Connection, registry: AppRegistry) -> tuple[Tally, dict[int, list[bytes]]]:
-    tally = Tally()
-    for number, owner, rows in db.execute(
-        "SELECT tbl, owner, count(*) FROM np_row WHERE owner != key GROUP BY owner, tbl"
-    ):
-        tally.add(registry.rule_of(number), owner, rows, 0)
-    for rule in registry.rules:
-        if rule.columns:
-            sql = "SELECT coalesce(sum(length(raw)), 0) FROM np_row WHERE tbl = ?"
-            tally.add(rule, b"", 0, db.execute(sql, (rule.table,)).fetchone()[0])
-    (tally.size,) = db.execute("SELECT coalesce(sum(length(raw)), 0) FROM np_row").fetchone()
-    items: dict[int, list[bytes]] = {}
-    for number, period, row_id in db.execute("SELECT tbl, period, id FROM np_row"):
-        items.setdefault(number, []).append(item_of(period, row_id))
-    for period, proof_id in db.execute("SELECT period, id FROM np_proof"):
-        items.setdefault(PROOFS, []).append(item_of(period, proof_id))
-    return tally, items
 
 
 def _accept_proofs(acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:

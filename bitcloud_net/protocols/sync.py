@@ -1,81 +1,35 @@
-"""Sync sessions over streams: the asking and the answering side (``wire.sync_session``).
+"""The asking side of sync sessions (``wire.sync_session``).
 
-A session as the asking side runs it: ``Hello`` shows which sets differ; each of those is
-reconciled, then what is missing here is fetched and accepted, then what is missing there is sent.
-Equal sets end it after one round trip.
+``Hello`` shows what both sides see and keep, and which sets differ; each of those is reconciled,
+then what is missing here is fetched and accepted, then what is missing there is sent. Equal sets
+end it after one round trip. What is held here for others, at places that only they keep, is shown
+to them at the end.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias, TypeVar
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
-import trio
-
-from bitcloud_net.core.errors import BadMessage, LocalFault, Malformed, Refused, Unavailable
-from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.errors import BadMessage, Malformed
+from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate, Outcome
+from bitcloud_net.nodepool.session_reads import Readers, Stray
+from bitcloud_net.protocols.sync_side import (
+    MAX_NEWS_ROWS,
+    NEWS_HOPS,
+    Allowance,
+    Side,
+    count,
+    new_rows,
+    states_of,
+)
+from bitcloud_net.protocols.sync_stream import Caller
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
-from bitcloud_net.wire.frames import Frame, FrameParser, pack_frame
 from bitcloud_net.wire.range_index import RangeIndex
-
-SILENCE_S: Final = 10.0
-"""A side that says nothing for so long, while it is its turn, has ended the session."""
-IDLE_S: Final = 30.0
-"""How long the answering side waits for the next question before it ends the stream."""
-
-FRAME_S: Final = 30.0
-"""How long one message may take to arrive once it has begun: the largest at 10 kB/s. Whoever sends
-slower holds a place that others need."""
-
-MAX_NEWS_ROWS: Final = 256
-"""Rows that one side lacks, up to which they are news for others too, such as a node that has just
-joined; more is catching up."""
-NEWS_HOPS: Final = 2
-"""How far such rows are pushed on."""
-
-Relay: TypeAlias = Callable[[Sequence[bytes], int], None]
-"""Takes rows that were new here, and how often they may be sent on."""
-
-_A = TypeVar("_A")
-
-
-class SyncedRows(Protocol):
-    """What a session needs of the nodepool (``nodepool.row_store``)."""
-
-    async def view(self, period: int) -> Mapping[int, RangeIndex]: ...
-
-    async def raws(
-        self, of: int, ids: Sequence[bytes], *, max_bytes: int
-    ) -> tuple[int, list[bytes]]: ...
-
-    async def take(
-        self, of: int, raws: Sequence[bytes], *, source: NodeId | None
-    ) -> tuple[Outcome, ...]: ...
-
-    def is_settled(self, row_id: bytes) -> bool: ...
-
-
-class Allowance(Protocol):
-    """What one partner may still cost in this period."""
-
-    def spend(self, size: int) -> None:
-        """Count bytes of rows.
-
-        Raises:
-            Refused: ``budget``: it is used up.
-        """
-
-    async def rest(self) -> None:
-        """Wait until this partner's rows may be checked again."""
-
-    def note_checked(self, rows: int) -> None:
-        """Count rows whose signatures were checked."""
 
 
 @dataclass(slots=True)
@@ -89,20 +43,17 @@ class SyncReport:
     sent: int = 0
     rounds: int = 0  # reconciliation messages there and back
     complete: bool = True  # False: there is more than one session may move
+    depths: dict[int, int] = field(default_factory=dict)  # how deep the other side cuts each set
 
 
 async def reconcile(
-    stream: Stream,
-    rows: SyncedRows,
-    now_s: Callable[[], int],
-    allowance: Allowance,
-    relay: Relay = lambda _raws, _hops: None,
+    stream: Stream, side: Side, allowance: Allowance, *, sets: Collection[int] | None = None
 ) -> SyncReport:
     """Run one session as the asking side, until both hold the same rows or a limit is reached.
 
-    ``now_s`` is our own clock. A few rows that only one side had are news that pushes missed: they
-    go on to others from there, ours by ``relay``. The stream stays open and belongs to the caller.
-    Cancel: safe; rows taken until then stay.
+    ``sets`` are those to compare; None: all that there are. A few rows that only one side had are
+    news that pushes missed: they go on to others from there, ours by ``side.relay``. The stream
+    stays open and belongs to the caller. Cancel: safe; rows taken until then stay.
 
     Raises:
         Refused: the other side is busy, or one of the two budgets is used up.
@@ -110,14 +61,14 @@ async def reconcile(
         Unavailable: the stream ended, or it was silent for ten seconds.
         LocalFault: our own database.
     """
-    return await _Asking(stream, rows, allowance, relay).run(now_s)
+    return await _Asking(stream, side, allowance).run(sets)
 
 
 class Pusher:
     """Sends rows unasked on a stream, which stays open and belongs to the caller."""
 
     def __init__(self, stream: Stream) -> None:
-        self._caller = _Caller(stream)
+        self._caller = Caller(stream)
 
     async def push(self, of: int, raws: Sequence[bytes], *, hops: int = 0) -> wire.Took:
         """Send one batch and wait until it was taken. Cancel: safe, but ends the use of the stream.
@@ -129,54 +80,53 @@ class Pusher:
         return await self._caller.ask(rows, wire.Took)
 
 
-async def answer(
-    stream: Stream,
-    rows: SyncedRows,
-    now_s: Callable[[], int],
-    allowance: Allowance,
-    relay: Relay = lambda _raws, _hops: None,
-) -> None:
-    """Answer one stream's questions until the other side ends it.
-
-    ``relay`` gets pushed rows that were new here and may travel on, with the hops they have left.
-
-    Raises:
-        PeerFault: it broke the protocol or sent rows that an honest node would not hold.
-        Unavailable: the stream broke, or nothing came for 30 s.
-    """
-    await _Answering(stream, rows, now_s, allowance, relay).run()
-
-
 class _Asking:
-    def __init__(
-        self, stream: Stream, rows: SyncedRows, allowance: Allowance, relay: Relay
-    ) -> None:
-        self._relay = relay
-        self._caller = _Caller(stream)
+    def __init__(self, stream: Stream, side: Side, allowance: Allowance) -> None:
+        self._caller = Caller(stream)
         self._peer = stream.peer
-        self._rows = rows
+        self._side = side
+        self._rows = side.rows
+        self._reads = side.rows.reads
         self._allowance = allowance
         self._report = SyncReport()
+        self._readers: Readers | None = None
 
-    async def run(self, now_s: Callable[[], int]) -> SyncReport:
-        start_s = now_s()
-        view = await self._rows.view(start_s // PERIOD_S)
-        hello = wire.Hello(now_s=start_s, states=_states(view))
-        theirs = await self._caller.ask(hello, wire.HelloIs)
-        self._report.clock_ahead_s = theirs.now_s - (start_s + now_s()) // 2
-        if theirs.now_s // PERIOD_S < start_s // PERIOD_S:
-            view = await self._rows.view(theirs.now_s // PERIOD_S)
-        states = {state.set: state for state in _states(view)}
-        for state in theirs.states:
-            if state.set in states and states[state.set] != state:
+    async def run(self, sets: Collection[int] | None) -> SyncReport:
+        own = self._reads.depths
+        depths = {number: own[number] for number in own if sets is None or number in sets}
+        meeting, theirs = await self._greet(depths)
+        view = await self._reads.view(meeting)
+        ours = {state.set: state for state in states_of(view, depths)}
+        for state in theirs:
+            if state.set in ours and not _equal(ours[state.set], state):
                 self._report.differing += 1
-                await self._sync(state.set, view[state.set])
+                await self._sync(state.set, view[state.set], meeting)
+        for number in meeting.depths:
+            await self._show_strays(number, meeting)
         return self._report
 
-    async def _sync(self, of: int, items: RangeIndex) -> None:
+    async def _greet(self, depths: dict[int, int]) -> tuple[Meeting, tuple[wire.SetState, ...]]:
+        start_s = self._side.now_s()
+        mandates = await self._side.persons.mandates(self._peer, start_s // PERIOD_S)
+        sets = tuple(wire.SetDepth(set=number, depth=depth) for number, depth in depths.items())
+        hello = wire.Hello(now_s=start_s, mandates=mandates, sets=sets)
+        theirs = await self._caller.ask(hello, wire.HelloIs)
+        self._report.clock_ahead_s = theirs.now_s - (start_s + self._side.now_s()) // 2
+        self._report.depths = {state.set: state.depth for state in theirs.states}
+        if not self._report.depths.keys() <= depths.keys():
+            raise BadMessage("sets that were not asked for", peer=self._peer)
+        meeting = self._side.meet(
+            self._peer,
+            own=(start_s, mandates),
+            other=(theirs.now_s, theirs.mandates),
+            depths=self._report.depths,
+        )
+        return meeting, theirs.states
+
+    async def _sync(self, of: int, items: RangeIndex, meeting: Meeting) -> None:
         have, need = await self._compare(of, items)
         await self._fetch(of, [row_id for row_id in need if not self._rows.is_settled(row_id)])
-        await self._send(of, list(have))
+        await self._send(of, list(have), meeting)
 
     async def _compare(
         self, of: int, items: RangeIndex
@@ -210,27 +160,28 @@ class _Asking:
             least = 1 if reply.raws else len(asked)  # it stops early only when it is full
             if not least <= reply.considered <= len(asked):
                 raise BadMessage("an answer to nothing", peer=self._peer)
-            self._allowance.spend(sum(map(len, reply.raws)))
-            await self._allowance.rest()
-            outcomes = await self._rows.take(of, reply.raws, source=self._peer)
-            self._allowance.note_checked(_checked(outcomes))
-            _blame(outcomes, self._peer)
-            self._count_received(outcomes)
+            outcomes = await self._take(of, reply.raws)
             if is_news:
-                self._relay(_new(outcomes), NEWS_HOPS)
+                self._side.relay(new_rows(outcomes), NEWS_HOPS, self._peer)
             del ids[: reply.considered]
 
-    def _count_received(self, outcomes: Sequence[Outcome]) -> None:
-        self._report.received += _count(outcomes, Fate.ACCEPTED)
-        periods = [o.row.period for o in outcomes if o.fate is Fate.ACCEPTED and o.row]
+    async def _take(self, of: int, raws: Sequence[bytes]) -> tuple[Outcome, ...]:
+        outcomes = await self._side.take(of, raws, source=self._peer, allowance=self._allowance)
+        self._report.received += count(outcomes, Fate.ACCEPTED)
+        periods = [row.period for row in new_rows(outcomes)]
         known = [] if self._report.oldest is None else [self._report.oldest]
         self._report.oldest = min(periods + known, default=None)
+        return outcomes
 
-    async def _send(self, of: int, ids: list[bytes]) -> None:
+    async def _send(self, of: int, ids: list[bytes], meeting: Meeting) -> None:
+        if self._readers is None and ids:
+            self._readers = await self._reads.readers(meeting.theirs, meeting.period)
         hops = NEWS_HOPS if len(ids) <= MAX_NEWS_ROWS else 0
-        while ids:
+        while ids and self._readers is not None:
             asked = ids[: wire.MAX_BATCH_ROWS]
-            considered, raws = await self._rows.raws(of, asked, max_bytes=wire.MAX_BATCH_BYTES)
+            considered, raws = await self._reads.raws(
+                of, asked, readers=self._readers, max_bytes=wire.MAX_BATCH_BYTES
+            )
             del ids[:considered]
             if raws:
                 self._allowance.spend(sum(map(len, raws)))
@@ -238,173 +189,37 @@ class _Asking:
                 await self._caller.ask(rows, wire.Took)
                 self._report.sent += len(raws)
 
+    async def _show_strays(self, of: int, meeting: Meeting) -> None:
+        """Compare what is held here, key by key, with whom it belongs to by its place."""
+        strays = self._reads.strays(of, meeting)
+        while strays:
+            asked = strays[: wire.MAX_LOOK]
+            look = wire.Look(set=of, glances=tuple(stray.glance for stray in asked))
+            reply = await self._caller.ask(look, wire.Seen)
+            if not 0 < len(reply.marks) <= len(asked):
+                raise BadMessage("an answer to nothing", peer=self._peer)
+            del strays[: len(reply.marks)]
+            await self._settle(of, list(zip(asked, reply.marks, strict=False)), reply.raws, meeting)
 
-class _Caller:
-    """Asks one question at a time on a stream."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._frames = _Frames(stream)
-        self._number = 0
-
-    async def ask(self, request: wire.Request, kind: type[_A]) -> _A:
-        self._number += 1
-        await _send(self._stream, self._number, request)
-        frame = await self._frames.next(SILENCE_S)
-        if frame is None:
-            raise Unavailable("the sync stream ended", code="stream-ended")
-        try:
-            reply = wire.parse_answer(frame.type, frame.head, frame.payload)
-        except Malformed as error:
-            raise BadMessage(error.message, peer=self._stream.peer) from error
-        if isinstance(reply, wire.RefusedIs):
-            raise Refused(reply.text, code=reply.error_code)
-        if frame.request != self._number or not isinstance(reply, kind):
-            raise BadMessage("an answer to another question", peer=self._stream.peer)
-        return reply
-
-
-class _Answering:
-    def __init__(
+    async def _settle(
         self,
-        stream: Stream,
-        rows: SyncedRows,
-        now_s: Callable[[], int],
-        allowance: Allowance,
-        relay: Relay,
+        of: int,
+        marked: list[tuple[Stray, int]],
+        raws: Sequence[bytes],
+        meeting: Meeting,
     ) -> None:
-        self._stream = stream
-        self._frames = _Frames(stream)
-        self._rows = rows
-        self._now_s = now_s
-        self._allowance = allowance
-        self._relay = relay
-        self._view: Mapping[int, RangeIndex] = {}
-        self._rounds: Counter[int] = Counter()
-
-    async def run(self) -> None:
-        while (frame := await self._frames.next(IDLE_S)) is not None:
-            try:
-                request = wire.parse_request(frame.type, frame.head, frame.payload)
-                reply = await self._reply(request)
-            except Malformed as error:
-                raise BadMessage(error.message, peer=self._stream.peer) from error
-            except (Refused, LocalFault) as error:
-                reply = wire.RefusedIs(error_code=error.code, text=error.message[: wire.MAX_TEXT])
-            await _send(self._stream, frame.request, reply)
-
-    async def _reply(self, request: wire.Request) -> wire.Answer:
-        match request:
-            case wire.Hello():
-                return await self._hello(request)
-            case wire.Recon():
-                return self._recon(request)
-            case wire.Want():
-                return await self._want(request)
-            case wire.Rows():
-                return await self._take(request)
-
-    async def _hello(self, hello: wire.Hello) -> wire.Answer:
-        now_s = self._now_s()
-        self._view = await self._rows.view(min(now_s, hello.now_s) // PERIOD_S)
-        self._rounds.clear()
-        return wire.HelloIs(now_s=now_s, states=_states(self._view))
-
-    def _recon(self, recon: wire.Recon) -> wire.Answer:
-        items = self._view.get(recon.set)
-        if items is None:
-            raise Refused("no session compares this set", code="unknown-set")
-        self._rounds[recon.set] += 1
-        if self._rounds[recon.set] > wire.MAX_ROUNDS:
-            raise Refused("too many rounds", code="too-many-rounds")
-        return wire.ReconIs(message=negentropy.respond(items, recon.message))
-
-    async def _want(self, want: wire.Want) -> wire.Answer:
-        considered, raws = await self._rows.raws(want.set, want.ids, max_bytes=wire.MAX_BATCH_BYTES)
-        self._allowance.spend(sum(map(len, raws)))
-        return wire.RowsAre(considered=considered, raws=tuple(raws))
-
-    async def _take(self, rows: wire.Rows) -> wire.Answer:
-        self._allowance.spend(sum(map(len, rows.raws)))
-        await self._allowance.rest()
-        outcomes = await self._rows.take(rows.set, rows.raws, source=self._stream.peer)
-        self._allowance.note_checked(_checked(outcomes))
-        _blame(outcomes, self._stream.peer)
-        if rows.hops:
-            self._relay(_new(outcomes), rows.hops - 1)
-        accepted, refused = _count(outcomes, Fate.ACCEPTED), _count(outcomes, Fate.REFUSED)
-        return wire.Took(accepted=accepted, refused=refused)
+        """Take what is newer there, give what is newer here, and note what they keep."""
+        outcomes = await self._take(of, raws)
+        newer_here = {o.row.key for o in outcomes if o.fate is Fate.STALE and o.row}
+        lacking = [
+            stray.id
+            for stray, mark in marked
+            if mark == wire.Mark.ABSENT or stray.key in newer_here
+        ]
+        await self._send(of, lacking, meeting)
+        kept = [stray for stray, mark in marked if mark == wire.Mark.KEPT]
+        await self._rows.note_kept(of, kept, peer=self._peer)
 
 
-class _Frames:
-    """The frames of one stream, one by one."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._parser = FrameParser(wire.MAX_FRAME_BYTES)
-        self._ready: deque[Frame] = deque()
-
-    async def next(self, patience_s: float) -> Frame | None:
-        """Return the next frame; None at the end of the stream."""
-        late = trio.current_time() + FRAME_S
-        while not self._ready:
-            deadline = trio.current_time() + patience_s
-            if self._parser.inside_frame:
-                deadline = min(deadline, late)
-            data = await self._receive(deadline)
-            if not data:
-                return None
-            try:
-                self._ready.extend(self._parser.feed(data))
-            except Malformed as error:
-                raise BadMessage(error.message, peer=self._stream.peer) from error
-        return self._ready.popleft()
-
-    async def _receive(self, deadline: float) -> bytes:
-        with trio.move_on_at(deadline):
-            return await self._stream.receive()
-        raise Unavailable("the other side was silent for too long", code="peer-silent")
-
-
-async def _send(stream: Stream, number: int, message: wire.Request | wire.Answer) -> None:
-    kind, head, payload = wire.pack(message)
-    with trio.move_on_after(SILENCE_S) as scope:
-        await stream.send(pack_frame(number, kind, head, len(payload)), payload)
-    if scope.cancelled_caught:
-        raise Unavailable("the other side took nothing for too long", code="peer-silent")
-
-
-def _states(view: Mapping[int, RangeIndex]) -> tuple[wire.SetState, ...]:
-    return tuple(
-        wire.SetState(
-            set=number,
-            count=len(items),
-            fingerprint=negentropy.fingerprint(items, 0, len(items)),
-        )
-        for number, items in view.items()
-    )
-
-
-def _blame(outcomes: Sequence[Outcome], peer: NodeId) -> None:
-    """Raise when a row came that its sender should have refused itself."""
-    for outcome in outcomes:
-        if outcome.is_senders_fault:
-            raise BadMessage(
-                f"sent a row that does not hold: {outcome.reason}",
-                peer=peer,
-                evidence=outcome.row.raw if outcome.row else b"",
-                reason=outcome.code,
-            )
-
-
-def _new(outcomes: Sequence[Outcome]) -> list[bytes]:
-    return [o.row.raw for o in outcomes if o.fate is Fate.ACCEPTED and o.row is not None]
-
-
-def _checked(outcomes: Sequence[Outcome]) -> int:
-    """Return for how many rows a signature was looked at."""
-    return len(outcomes) - _count(outcomes, Fate.KNOWN) - _count(outcomes, Fate.STALE)
-
-
-def _count(outcomes: Sequence[Outcome], fate: Fate) -> int:
-    return sum(outcome.fate is fate for outcome in outcomes)
+def _equal(ours: wire.SetState, theirs: wire.SetState) -> bool:
+    return (ours.count, ours.fingerprint) == (theirs.count, theirs.fingerprint)

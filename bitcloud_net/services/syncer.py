@@ -9,10 +9,8 @@ step.
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
-from math import ceil, log
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,15 +18,19 @@ import trio
 from blake3 import blake3
 
 from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
-from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing, assign, may_ask, position_of
-from bitcloud_net.core.table_rules import DEFAULT_PARTNERS, Table
+from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.partners import NodeRing, assign, may_ask
+from bitcloud_net.core.table_rules import DEFAULT_PARTNERS
 from bitcloud_net.core.units import MIB, PERIOD_S
 from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId, Stream
-from bitcloud_net.nodepool.outcome import RowsChanged
-from bitcloud_net.protocols import sync
 from bitcloud_net.protocols.pace import Pace
-from bitcloud_net.protocols.row_push import FAULT_BAN_S, ORIGIN_PEERS, RELAY_PEERS, RowPush
+from bitcloud_net.protocols.persons import Persons
+from bitcloud_net.protocols.row_news import NewsRows, RowNews
+from bitcloud_net.protocols.row_push import FAULT_BAN_S, RowPush
+from bitcloud_net.protocols.sync import SyncReport, reconcile
+from bitcloud_net.protocols.sync_answer import answer
+from bitcloud_net.protocols.sync_ledger import PeerAllowance, SyncLedger
+from bitcloud_net.protocols.sync_side import Side
 from bitcloud_net.views import SyncHealth
 from bitcloud_net.wire import sync_session as wire
 
@@ -52,29 +54,15 @@ COURTESY_BYTES: Final = 4 * MIB
 """The same for a known node of a large network that is not assigned to us."""
 CATCH_UP_S: Final = 3600
 """Who was in step with nobody for so long takes rows as fast as it can check them."""
-SPARE_HOPS: Final = 3
-"""Hops beyond the fewest that could do, because the ways overlap: with one, a push reached only
-82 % of 1,000 simulated nodes and left the rest to the next pull; with three, 99 % of 600."""
-READER_TELLERS: Final = 2
-"""Nodes that pass fresh rows on to one reader."""
-MAX_TELLERS: Final = 256
-"""Connected nodes up to which each works out by itself whom it tells; beyond, readers pull."""
 REPLACEMENTS: Final = 4
 """Partners tried in one step; with 70 % of them off, three of four steps still find one."""
 
 
-class SyncedRows(sync.SyncedRows, Protocol):
+class SyncedRows(NewsRows, Protocol):
     """What the syncer needs of the nodepool (``nodepool.row_store``)."""
 
     @property
-    def counts(self) -> Mapping[int, int]: ...
-
-    @property
     def waiting(self) -> int: ...
-
-    async def node_ids(self, period: int) -> list[NodeId]: ...
-
-    def watch(self, on_change: Callable[[RowsChanged], None]) -> None: ...
 
     async def sweep(self) -> None: ...
 
@@ -105,14 +93,25 @@ class Syncer:
         clock: PeriodClock,
         random: Random,
         beacon: Callable[[int], bytes] = clock_beacon,
+        persons: Callable[[], Sequence[SigningKey]] = tuple,
     ) -> None:
+        """``persons`` gives the keys of people that this machine acts for."""
         self._network = network
         self._rows = rows
         self._clock = clock
         self._random = random
         self._beacon = beacon
         self._push = RowPush(network, random, self._want)
-        self._ledger = _Ledger()
+        self._persons = Persons(network.node_id, persons, rows.reads, self._want)
+        self._news = RowNews(network, rows, self._push, self._persons, clock.period)
+        self._side = Side(
+            node=network.node_id,
+            rows=rows,
+            persons=self._persons,
+            now_s=clock.now_s,
+            relay=self._news.relay,
+        )
+        self._ledger = SyncLedger()
         self._served: Counter[NodeId] = Counter()
         self._due: OrderedDict[NodeId, None] = OrderedDict()
         self._paces: dict[NodeId, Pace] = {}
@@ -121,7 +120,6 @@ class Syncer:
         self._ring = NodeRing(())
         self._ring_period = -1
         self._dead: set[NodeId] = set()
-        self._nodes: set[NodeId] = set()  # that have a node row
         self._session_watchers: list[Callable[[NodeId], None]] = []
 
     @property
@@ -135,15 +133,16 @@ class Syncer:
         Raises:
             LocalFault: our own database.
         """
-        self._nodes = set(await self._rows.node_ids(self._clock.period()))
+        await self._news.start()
         async with trio.open_nursery() as nursery:
             self._network.serve(ProtocolId(wire.PROTOCOL), self._serve)
             self._network.watch(lambda change: self._peer_changed(change, nursery))
-            self._rows.watch(self._rows_changed)
+            self._rows.watch(self._news.rows_changed)
             for peer in self._network.peers:
                 self._want(peer)
             nursery.start_soon(self._pull_all, nursery)
             nursery.start_soon(self._push.run)
+            nursery.start_soon(self._news.run)
             nursery.start_soon(self._sweep_all)
             task_status.started()
 
@@ -179,25 +178,19 @@ class Syncer:
             return
         self._served[peer] += 1
         try:
-            await sync.answer(
-                stream,
-                self._rows,
-                self._clock.now_s,
-                self._allowance(peer),
-                lambda raws, hops: self._push.add(raws, hops=hops, source=peer),
-            )
+            await answer(stream, self._side, self._allowance(peer))
         finally:
             self._served[peer] -= 1
             self._served += Counter()  # drops who is at zero
 
-    def _allowance(self, peer: NodeId) -> sync.Allowance:
+    def _allowance(self, peer: NodeId) -> PeerAllowance:
         limit = BUDGET_BYTES
         if len(self._ring) > 4 * DEFAULT_PARTNERS and not may_ask(
             self._ring, self._network.node_id, peer, self._beacon(self._clock.period())
         ):
             limit = COURTESY_BYTES
         pace = None if self._catches_up else self._paces.setdefault(peer, Pace())
-        return _Allowance(self._ledger.spent, (peer, self._clock.period()), limit, pace)
+        return PeerAllowance(self._ledger.spent, (peer, self._clock.period()), limit, pace)
 
     @property
     def _catches_up(self) -> bool:
@@ -210,6 +203,7 @@ class Syncer:
     def _peer_changed(self, change: PeerChange, nursery: trio.Nursery) -> None:
         if not isinstance(change, PeerConnected):
             self._tries.pop(change.peer, None)
+            self._persons.forget(change.peer)
             return
         self._dead.discard(change.peer)
         # Both ends hear of a new connection; the smaller id starts, the other in case it does not.
@@ -282,17 +276,11 @@ class Syncer:
                 on_end(peer)
         return True
 
-    async def _session(self, peer: NodeId) -> sync.SyncReport:
+    async def _session(self, peer: NodeId) -> SyncReport:
         with trio.move_on_after(SESSION_S):
             stream = await self._network.open_stream(peer, ProtocolId(wire.PROTOCOL))
             try:
-                return await sync.reconcile(
-                    stream,
-                    self._rows,
-                    self._clock.now_s,
-                    self._allowance(peer),
-                    lambda raws, hops: self._push.add(raws, hops=hops, source=peer),
-                )
+                return await reconcile(stream, self._side, self._allowance(peer))
             finally:
                 stream.reset()
         raise Unavailable("the session took too long", code="deadline-passed")
@@ -305,45 +293,6 @@ class Syncer:
         await trio.sleep(RETRY_S * self._random.uniform(0.5, 1.5))
         self._want(peer)
 
-    # Pushing
-
-    def _rows_changed(self, news: RowsChanged) -> None:
-        for row in news.rows:
-            if row.table is Table.NODE:
-                (self._nodes.discard if row.body is None else self._nodes.add)(NodeId(row.owner))
-        raws = [row.raw for row in news.rows]
-        if news.source is None:
-            self._push.add(raws, hops=self._hops(), source=None)
-        elif len(raws) <= sync.MAX_NEWS_ROWS:
-            for reader in self._readers() - {news.source}:
-                self._push.add_for(reader, raws)
-
-    def _readers(self) -> set[NodeId]:
-        """Return the peers without a node row that we tell of others' fresh rows.
-
-        Pushes go from node to node, and who only reads and publishes has no node row. Of the nodes
-        that are on, the two nearest to a reader tell it: two, so that one may fail.
-        """
-        own, peers = self._network.node_id, self._network.peers
-        on = (self._nodes & peers) | {own}
-        if own not in self._nodes or len(on) > MAX_TELLERS:
-            return set()
-
-        def tells(reader: NodeId) -> bool:
-            place = position_of(reader)
-            nearest = sorted(on, key=lambda node: position_of(node) ^ place)
-            return own in nearest[:READER_TELLERS]
-
-        return {peer for peer in peers - self._nodes if tells(peer)}
-
-    def _hops(self) -> int:
-        """Return how often an own row must be sent on to reach every known node."""
-        nodes, reached = self._rows.counts[Table.NODE], len(self._network.peers)
-        if nodes <= reached + 1:
-            return 0
-        reached = max(1, min(reached, ORIGIN_PEERS))
-        return min(wire.MAX_HOPS, SPARE_HOPS + ceil(max(0.0, log(nodes / reached, RELAY_PEERS))))
-
     # Time
 
     async def _sweep_all(self) -> None:
@@ -354,94 +303,3 @@ class Syncer:
             self._ledger.forget_before(self._clock.period())
             self._paces = {at: pace for at, pace in self._paces.items() if not pace.is_rested}
             await self._rows.sweep()
-
-
-class _Ledger:
-    """What the sessions came to."""
-
-    def __init__(self) -> None:
-        self.spent: dict[tuple[NodeId, int], int] = {}
-        self.sessions = 0
-        self.failed = 0
-        self._received = 0
-        self._sent = 0
-        self._last_s: int | None = None
-        self.in_step_s: int | None = None  # when a session last left nothing to do
-        self._oldest_s: int | None = None
-        self._ahead_s: dict[NodeId, int] = {}
-        self._partners: OrderedDict[NodeId, bool] = OrderedDict()
-
-    def note(self, peer: NodeId, report: sync.SyncReport, now_s: int) -> None:
-        """Take over the report of a session that ended well."""
-        self.sessions += 1
-        self._received += report.received
-        self._sent += report.sent
-        self._last_s = now_s
-        self.in_step_s = now_s if report.complete else self.in_step_s
-        self._oldest_s = None if report.oldest is None else now_s - report.oldest * PERIOD_S
-        self._ahead_s[peer] = report.clock_ahead_s
-        self._note_partner(peer, in_step=report.complete)
-
-    def note_failure(self, peer: NodeId) -> None:
-        """Note a session that did not end well."""
-        self.failed += 1
-        self._note_partner(peer, in_step=False)
-
-    def _note_partner(self, peer: NodeId, *, in_step: bool) -> None:
-        self._partners.pop(peer, None)
-        self._partners[peer] = in_step
-        if len(self._partners) > DEFAULT_PARTNERS:
-            oldest, _ = self._partners.popitem(last=False)
-            self._ahead_s.pop(oldest, None)
-
-    def forget_before(self, period: int) -> None:
-        """Forget what was spent in earlier periods."""
-        self.spent = {key: size for key, size in self.spent.items() if key[1] >= period}
-
-    def state(self, period: int, waiting: int, push: RowPush) -> SyncHealth:
-        """Return the present state."""
-        return SyncHealth(
-            partners=len(self._partners),
-            in_step=sum(self._partners.values()),
-            oldest_s=self._oldest_s,
-            last_s=self._last_s,
-            waiting=waiting,
-            period_bytes=sum(size for key, size in self.spent.items() if key[1] == period),
-            clock_behind_s=int(statistics.median(self._ahead_s.values() or (0,))),
-            sessions=self.sessions,
-            failed=self.failed,
-            received=self._received,
-            sent=self._sent,
-            pushed=push.pushed,
-            dropped=push.dropped,
-        )
-
-
-class _Allowance:
-    """What one peer may cost in one period; shared by its sessions and pushes."""
-
-    def __init__(
-        self,
-        spent: dict[tuple[NodeId, int], int],
-        key: tuple[NodeId, int],
-        limit: int,
-        pace: Pace | None,
-    ) -> None:
-        self._spent = spent
-        self._key = key
-        self._limit = limit
-        self._pace = pace
-
-    def spend(self, size: int) -> None:
-        total = self._spent.get(self._key, 0) + size
-        if total > self._limit:
-            raise Refused("this period's budget for you is used up", code="budget")
-        self._spent[self._key] = total
-
-    async def rest(self) -> None:
-        if self._pace is not None:
-            await self._pace.wait()
-
-    def note_checked(self, rows: int) -> None:
-        if self._pace is not None:
-            self._pace.count(rows)

@@ -7,22 +7,27 @@ comes out is signed with the node's own key, as a real attacker's answer would b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
 from bitcloud_net.core import merkle
 from bitcloud_net.core.errors import Refused
 from bitcloud_net.core.manifest import AnyManifest, Manifest, content_id, parse_manifest
+from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.nodepool.row_store import RowStore
+from bitcloud_net.nodepool.session_reads import Readers
 from bitcloud_net.protocols.share_server import ShareKeeper, StoredBlock, StoredShare
 from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.wire.fields import Buffer
 from bitcloud_net.wire.range_index import RangeIndex, item_of
+
+if TYPE_CHECKING:
+    from bitcloud_net.protocols.sync_side import SyncedRows
 
 Mischief = Callable[[ShareKeeper], ShareKeeper]
 """How a node goes wrong: its honest store in, the bent one out."""
@@ -292,33 +297,31 @@ class RefusesAll(Honest):
         return Refused("I would rather not", code="not-permitted")
 
 
-class LeavesOut:
-    """A nodepool that keeps some rows from others: the contract of ``services.syncer.SyncedRows``,
-    with those rows bent away. What others send is taken as ever.
-    """
+class _ShyReads:
+    """Reads for sessions (``nodepool.session_reads``) that keep some rows from everybody."""
 
     def __init__(self, rows: RowStore, kept_back: Callable[[SignedRow], bool]) -> None:
         self._rows = rows
         self._kept_back = kept_back
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._rows, name)
+        return getattr(self._rows.reads, name)
 
-    async def view(self, period: int) -> dict[int, RangeIndex]:
-        """See ``RowStore``."""
-        view = await self._rows.view(period)
+    async def view(self, meeting: Meeting) -> dict[int, RangeIndex]:
+        """See ``SessionReads``."""
+        view = await self._rows.reads.view(meeting)
         for row in await self._all():
             if row.table in view and self._kept_back(row):
                 view[row.table].change(remove=[item_of(row.period, row.id)])
         return view
 
     async def raws(
-        self, of: int, ids: Sequence[bytes], *, max_bytes: int
+        self, of: int, ids: Sequence[bytes], *, readers: Readers, max_bytes: int
     ) -> tuple[int, list[bytes]]:
-        """See ``RowStore``."""
+        """See ``SessionReads``."""
         hidden = {row.id for row in await self._all() if self._kept_back(row)}
         shown = [row_id for row_id in ids if row_id not in hidden]
-        _, raws = await self._rows.raws(of, shown, max_bytes=max_bytes)
+        _, raws = await self._rows.reads.raws(of, shown, readers=readers, max_bytes=max_bytes)
         return len(ids), raws
 
     async def _all(self) -> list[SignedRow]:
@@ -328,6 +331,20 @@ class LeavesOut:
         return [SignedRow.parse(raw) for (raw,) in found]
 
 
+class LeavesOut:
+    """A nodepool that keeps some rows from others: the contract of ``services.syncer.SyncedRows``,
+    with those rows bent away. What others send is taken as ever.
+    """
+
+    def __init__(self, rows: RowStore, kept_back: Callable[[SignedRow], bool]) -> None:
+        self._rows = rows
+        self.reads = _ShyReads(rows, kept_back)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
+
+
 def leave_out(syncer: Syncer, rows: RowStore, kept_back: Callable[[SignedRow], bool]) -> None:
     """Let a node keep rows from everybody it has sessions with from now on."""
-    syncer._rows = LeavesOut(rows, kept_back)
+    shy = cast("SyncedRows", LeavesOut(rows, kept_back))
+    syncer._side = replace(syncer._side, rows=shy)

@@ -323,8 +323,10 @@ async def planet(
 
 
 def _rows_of(client: LocalClient) -> tuple[tuple[int, int, int], ...]:
-    """Return what tells one set of rows from another: for each table how many, and their sum."""
-    indexes = client._parts.rows._indexes
+    """Return what tells one set of public rows from another: for each table how many there are,
+    and their sum.
+    """
+    sets = sorted(client._parts.rows.sets.items())
     return tuple(
-        (table, len(index), index.total(0, len(index))) for table, index in sorted(indexes.items())
+        (table, len(rows.whole), rows.whole.total(0, len(rows.whole))) for table, rows in sets
     )

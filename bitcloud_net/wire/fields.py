@@ -50,6 +50,13 @@ class Fields:
             raise Malformed(f"a value of {len(value)} bytes instead of {length}")
         return value
 
+    def blob(self, most: int) -> bytes:
+        """Take a byte string of at most ``most`` bytes."""
+        value = self._take(bytes)
+        if len(value) > most:
+            raise Malformed("a byte string that is too long")
+        return value
+
     def hash(self) -> bytes:
         """Take one 32-byte hash."""
         return self.raw(HASH_BYTES)

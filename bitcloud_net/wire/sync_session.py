@@ -4,40 +4,84 @@
 Numbered requests in frames (``wire.frames``), one at a time, each with one answer. The side that
 opened the stream asks, the other answers and keeps nothing but its view of the sets::
 
-    Hello   own clock, state of each set       →  HelloIs   the same of the other side
+    Hello   clock, mandates, depths of sets    →  HelloIs   the same, and the state of each set
     Recon   one set's reconciliation message   →  ReconIs   the next one (wire.negentropy)
     Want    ids                                →  RowsAre   those that are held, as many as fit
-    Rows    rows that the other side lacks     →  Took      how many were accepted, how many refused
+    Look    keys, and what is held of them     →  Seen      what the other side holds of them
+    Some    a place in a set, and how many     →  RowsAre   so many rows from there on
+    Rows    rows that the other side lacks     →  Took      how many were taken, how many refused
 
-Sets are the nodepool's tables by their number, and 0 for proofs; ``Rows`` of any other set may
-hold rows of all tables. Both sides leave out what has expired
-in the session's period, the smaller of the two clocks'. ``Rows`` may come without ``Hello``: a
-push.
+Sets are the nodepool's tables by their number, and 0 for proofs; ``Rows`` of any other set may hold
+rows of all tables. A session compares what is cut for the two that meet: rows that both may see
+(``core.mandates``), at places that both keep (``core.shards``), not expired in the session's
+period, the smaller of the two clocks'. The answering side knows the cut first; the asking side
+compares the states it hears with its own. ``Rows`` may come without ``Hello``: a push. What a node
+may not see looks everywhere like what is not held.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
 from bitcloud_net.core.rows import MAX_PERIOD
-from bitcloud_net.core.units import HASH_BYTES, KIB, PERIOD_S
+from bitcloud_net.core.units import KIB, PERIOD_S
+from bitcloud_net.wire import sync_payload as payloads
 from bitcloud_net.wire.fields import Buffer, Fields
-from bitcloud_net.wire.negentropy import FINGERPRINT_BYTES, MAX_MESSAGE_BYTES
+from bitcloud_net.wire.negentropy import MAX_MESSAGE_BYTES
+from bitcloud_net.wire.sync_payload import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_ROWS,
+    MAX_LOOK,
+    MAX_SETS,
+    MAX_WANT,
+    Glance,
+    SetDepth,
+    SetState,
+    batches,
+)
+
+__all__ = [
+    "MAX_BATCH_BYTES",
+    "MAX_BATCH_ROWS",
+    "MAX_FRAME_BYTES",
+    "MAX_HOPS",
+    "MAX_LOOK",
+    "MAX_ROUNDS",
+    "MAX_SETS",
+    "MAX_SOME",
+    "MAX_TEXT",
+    "MAX_WANT",
+    "PROTOCOL",
+    "Answer",
+    "Glance",
+    "Hello",
+    "HelloIs",
+    "Look",
+    "Mark",
+    "Recon",
+    "ReconIs",
+    "RefusedIs",
+    "Request",
+    "Rows",
+    "RowsAre",
+    "Seen",
+    "SetDepth",
+    "SetState",
+    "Some",
+    "Took",
+    "Want",
+    "batches",
+    "pack",
+    "parse_answer",
+    "parse_request",
+]
 
 PROTOCOL: Final = "/bitcloud/np/sync/1"
 
-MAX_SETS: Final = 1024
-"""Sets in one ``Hello``; applications' tables are sets too."""
-MAX_WANT: Final = 512
-"""Ids in one ``Want``: 16 KiB."""
-MAX_BATCH_ROWS: Final = 512
-MAX_BATCH_BYTES: Final = 256 * KIB
-"""Rows in one message; what one transaction takes without holding readers up."""
 MAX_ROUNDS: Final = 12
 """Reconciliation messages for one set in one session; a million rows need four."""
 MAX_FRAME_BYTES: Final = MAX_BATCH_BYTES + 4 * KIB
@@ -46,21 +90,11 @@ MAX_HOPS: Final = 8
 """How far a push may travel: six peers each, 32 from the origin, reach ten million nodes in
 eight.
 """
+MAX_SOME: Final = 64
+"""Rows that one ``Some`` asks for."""
 MAX_TIME_S: Final = MAX_PERIOD * PERIOD_S
 MAX_TEXT: Final = 200
 _MAX_SET: Final = 2**32 - 1
-
-_STATE = struct.Struct(f">IQ{FINGERPRINT_BYTES}s")
-_LENGTH = struct.Struct(">H")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetState:
-    """How many items a set has, and the fingerprint of all of them."""
-
-    set: int
-    count: int
-    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +103,8 @@ class Hello:
 
     TYPE: ClassVar[int] = 1
     now_s: int  # own clock, seconds since 1970
-    states: tuple[SetState, ...]
+    mandates: tuple[Mandate, ...] = ()  # of the period that this clock shows
+    sets: tuple[SetDepth, ...]  # that the session compares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +136,36 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Ask what is held under some keys, saying what is held here; answered by ``Seen``."""
+
+    TYPE: ClassVar[int] = 5
+    set: int
+    glances: tuple[Glance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Some:
+    """Ask for a sample: ``count`` rows from a place in the order of the set on; answered by
+    ``RowsAre``.
+    """
+
+    TYPE: ClassVar[int] = 6
+    set: int
+    start: int  # 0 … 2^32 - 1: how far into the set
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HelloIs:
-    """The other side's clock and sets. The session's period is the smaller of the two."""
+    """The other side's clock, mandates and sets. The session's period is the smaller of the two.
+
+    Sets of the ``Hello`` that the other side does not have are left out.
+    """
 
     TYPE: ClassVar[int] = 65
     now_s: int
+    mandates: tuple[Mandate, ...] = ()
     states: tuple[SetState, ...]
 
 
@@ -128,11 +188,31 @@ class RowsAre:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Took:
-    """What became of pushed rows."""
+    """What became of rows: how many were refused; the others are held, or their like is."""
 
     TYPE: ClassVar[int] = 68
-    accepted: int
+    taken: int
     refused: int
+
+
+class Mark:
+    """What ``Seen`` says of one key."""
+
+    ABSENT: Final = 0  # nothing is held that the asking side may see
+    KEPT: Final = 1  # the very row, and for good: its place is one that is kept
+    HELD: Final = 2  # the very row, for now
+    OTHER: Final = 3  # another row, which follows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A mark for each of the first keys of a ``Look``, as many as fit, and the rows of those that
+    are marked ``OTHER``, in this order.
+    """
+
+    TYPE: ClassVar[int] = 69
+    marks: bytes
+    raws: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +224,8 @@ class RefusedIs:
     text: str
 
 
-Request: TypeAlias = Hello | Recon | Want | Rows
-Answer: TypeAlias = HelloIs | ReconIs | RowsAre | Took | RefusedIs
+Request: TypeAlias = Hello | Recon | Want | Rows | Look | Some
+Answer: TypeAlias = HelloIs | ReconIs | RowsAre | Took | Seen | RefusedIs
 
 
 def pack(message: Request | Answer) -> tuple[int, bytes, bytes]:
@@ -159,22 +239,34 @@ def _take_apart(  # noqa: C901 - one case per message: a table, however long
 ) -> tuple[list[encoding.Value], bytes]:
     match message:
         case Hello() | HelloIs():
-            states = (_STATE.pack(s.set, s.count, s.fingerprint) for s in message.states)
-            return [message.now_s], b"".join(states)
+            return [message.now_s, len(message.mandates)], _greeting(message)
         case Recon():
             return [message.set], message.message
         case Want():
             return [message.set], b"".join(message.ids)
+        case Look():
+            return [message.set], payloads.pack_glances(message.glances)
+        case Some():
+            return [message.set, message.start, message.count], b""
         case Rows():
-            return [message.set, message.hops], pack_rows(message.raws)
+            return [message.set, message.hops], payloads.pack_rows(message.raws)
         case ReconIs():
             return [], message.message
         case RowsAre():
-            return [message.considered], pack_rows(message.raws)
+            return [message.considered], payloads.pack_rows(message.raws)
         case Took():
-            return [message.accepted, message.refused], b""
+            return [message.taken, message.refused], b""
+        case Seen():
+            return [message.marks], payloads.pack_rows(message.raws)
         case RefusedIs():
             return [message.error_code, message.text], b""
+
+
+def _greeting(message: Hello | HelloIs) -> bytes:
+    mandates = payloads.pack_mandates(message.mandates)
+    if isinstance(message, Hello):
+        return mandates + payloads.pack_depths(message.sets)
+    return mandates + payloads.pack_states(message.states)
 
 
 def parse_request(kind: int, head: Buffer, payload: Buffer) -> Request:
@@ -184,22 +276,31 @@ def parse_request(kind: int, head: Buffer, payload: Buffer) -> Request:
         Malformed: unknown type, wrong shape, or a value out of bounds.
     """
     fields = Fields(head)
-    data = bytes(payload)
-    request: Request
-    match kind:
-        case Hello.TYPE:
-            request = Hello(now_s=fields.integer(MAX_TIME_S), states=_states(data))
-        case Recon.TYPE:
-            request = Recon(set=fields.integer(_MAX_SET), message=_recon(data))
-        case Want.TYPE:
-            request = Want(set=fields.integer(_MAX_SET), ids=_ids(data))
-        case Rows.TYPE:
-            number = fields.integer(_MAX_SET)
-            request = Rows(set=number, hops=fields.integer(MAX_HOPS), raws=unpack_rows(data))
-        case _:
-            raise Malformed(f"sync request of type {kind}")
+    request = _request(kind, fields, bytes(payload))
     fields.end()
     return request
+
+
+def _request(kind: int, fields: Fields, data: bytes) -> Request:
+    if kind == Hello.TYPE:
+        return _hello(fields, data)
+    number = fields.integer(_MAX_SET)
+    match kind:
+        case Recon.TYPE:
+            return Recon(set=number, message=_recon(data))
+        case Want.TYPE:
+            return Want(set=number, ids=payloads.unpack_ids(data))
+        case Rows.TYPE:
+            hops = fields.integer(MAX_HOPS)
+            return Rows(set=number, hops=hops, raws=payloads.unpack_rows(data))
+        case Look.TYPE:
+            return Look(set=number, glances=payloads.unpack_glances(data))
+        case Some.TYPE:
+            _check_empty(data)
+            start = fields.integer(2**32 - 1)
+            return Some(set=number, start=start, count=fields.integer(MAX_SOME))
+        case _:
+            raise Malformed(f"sync request of type {kind}")
 
 
 def parse_answer(kind: int, head: Buffer, payload: Buffer) -> Answer:
@@ -209,73 +310,52 @@ def parse_answer(kind: int, head: Buffer, payload: Buffer) -> Answer:
         Malformed: unknown type, wrong shape, or a value out of bounds.
     """
     fields = Fields(head)
-    data = bytes(payload)
-    answer: Answer
-    match kind:
-        case HelloIs.TYPE:
-            answer = HelloIs(now_s=fields.integer(MAX_TIME_S), states=_states(data))
-        case ReconIs.TYPE:
-            answer = ReconIs(message=_recon(data))
-        case RowsAre.TYPE:
-            answer = RowsAre(considered=fields.integer(MAX_WANT), raws=unpack_rows(data))
-        case Took.TYPE:
-            accepted = fields.integer(MAX_BATCH_ROWS)
-            answer = Took(accepted=accepted, refused=fields.integer(MAX_BATCH_ROWS))
-        case RefusedIs.TYPE:
-            code = fields.text(MAX_TEXT)
-            answer = RefusedIs(error_code=code, text=fields.text(MAX_TEXT))
-        case _:
-            raise Malformed(f"sync answer of type {kind}")
+    answer = _answer(kind, fields, bytes(payload))
     fields.end()
     return answer
 
 
-def batches(raws: Sequence[bytes]) -> list[tuple[bytes, ...]]:
-    """Cut rows into batches that one message takes, keeping their order."""
-    cut: list[tuple[bytes, ...]] = []
-    batch: list[bytes] = []
-    size = 0
-    for raw in raws:
-        if len(batch) == MAX_BATCH_ROWS or size + len(raw) > MAX_BATCH_BYTES:
-            cut.append(tuple(batch))
-            batch, size = [], 0
-        batch.append(raw)
-        size += len(raw)
-    return [*cut, tuple(batch)] if batch else cut
+def _answer(kind: int, fields: Fields, data: bytes) -> Answer:
+    match kind:
+        case HelloIs.TYPE:
+            return _hello_is(fields, data)
+        case ReconIs.TYPE:
+            return ReconIs(message=_recon(data))
+        case RowsAre.TYPE:
+            considered = fields.integer(MAX_WANT)
+            return RowsAre(considered=considered, raws=payloads.unpack_rows(data))
+        case Took.TYPE:
+            _check_empty(data)
+            taken = fields.integer(MAX_BATCH_ROWS)
+            return Took(taken=taken, refused=fields.integer(MAX_BATCH_ROWS))
+        case Seen.TYPE:
+            return _seen(fields, data)
+        case RefusedIs.TYPE:
+            _check_empty(data)
+            code = fields.text(MAX_TEXT)
+            return RefusedIs(error_code=code, text=fields.text(MAX_TEXT))
+        case _:
+            raise Malformed(f"sync answer of type {kind}")
 
 
-def pack_rows(raws: Sequence[bytes]) -> bytes:
-    """Return rows back to back, each with its length in two bytes in front."""
-    return b"".join(_LENGTH.pack(len(raw)) + raw for raw in raws)
+def _hello(fields: Fields, data: bytes) -> Hello:
+    now_s = fields.integer(MAX_TIME_S)
+    mandates, rest = payloads.unpack_mandates(data, fields.integer(MAX_MANDATES))
+    return Hello(now_s=now_s, mandates=mandates, sets=payloads.unpack_depths(rest))
 
 
-def unpack_rows(data: bytes) -> tuple[bytes, ...]:
-    """Return what ``pack_rows`` packed.
-
-    Raises:
-        Malformed: a length that leads past the end, or more rows than allowed.
-    """
-    raws = []
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + _LENGTH.size], "big")
-        at += _LENGTH.size
-        if at + length > len(data):
-            raise Malformed("rows end too early")
-        raws.append(data[at : at + length])
-        at += length
-    if len(raws) > MAX_BATCH_ROWS:
-        raise Malformed(f"more than {MAX_BATCH_ROWS} rows in one message")
-    return tuple(raws)
+def _hello_is(fields: Fields, data: bytes) -> HelloIs:
+    now_s = fields.integer(MAX_TIME_S)
+    mandates, rest = payloads.unpack_mandates(data, fields.integer(MAX_MANDATES))
+    return HelloIs(now_s=now_s, mandates=mandates, states=payloads.unpack_states(rest))
 
 
-def _states(data: bytes) -> tuple[SetState, ...]:
-    if len(data) % _STATE.size or len(data) > MAX_SETS * _STATE.size:
-        raise Malformed("states of a wrong length")
-    return tuple(
-        SetState(set=number, count=count, fingerprint=fingerprint)
-        for number, count, fingerprint in _STATE.iter_unpack(data)
-    )
+def _seen(fields: Fields, data: bytes) -> Seen:
+    marks = fields.blob(MAX_LOOK)
+    raws = payloads.unpack_rows(data)
+    if any(mark > Mark.OTHER for mark in marks) or marks.count(Mark.OTHER) != len(raws):
+        raise Malformed("marks that do not fit the rows")
+    return Seen(marks=marks, raws=raws)
 
 
 def _recon(data: bytes) -> bytes:
@@ -284,7 +364,6 @@ def _recon(data: bytes) -> bytes:
     return data
 
 
-def _ids(data: bytes) -> tuple[bytes, ...]:
-    if len(data) % HASH_BYTES or len(data) > MAX_WANT * HASH_BYTES:
-        raise Malformed("ids of a wrong length")
-    return tuple(data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
+def _check_empty(data: bytes) -> None:
+    if data:
+        raise Malformed("a payload where there is none")

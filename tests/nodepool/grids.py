@@ -11,6 +11,7 @@ from random import Random
 import trio
 
 from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import RULES, Table
@@ -18,6 +19,7 @@ from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store
 from bitcloud_net.services.syncer import Syncer
+from bitcloud_net.wire.range_index import RangeIndex
 
 NOW = 2_900_000
 """The period in which tests begin."""
@@ -49,7 +51,7 @@ class Member:
     clock: FixedClock
 
     def ids(self) -> dict[int, list[bytes]]:
-        return {int(t): self.store._indexes[t].items(0, self.store.counts[t]) for t in RULES}
+        return {int(t): self.store.sets[t].whole.items(0, self.store.counts[t]) for t in RULES}
 
 
 async def on_the_spot(work):  # type: ignore[no-untyped-def]
@@ -78,6 +80,30 @@ async def open_member(
         await nursery.start(lambda task_status: syncer.run(task_status=task_status))
         yield Member(key, network, store, Queries(store.database), syncer, clock)
         nursery.cancel_scope.cancel()
+
+
+def meeting(store: RowStore, period: int, *others: bytes) -> Meeting:
+    """A session with a node that has shown some keys, as a store that has shown none sees it."""
+    stranger = key_of("stranger").node_id
+    return Meeting(
+        peer=stranger,
+        period=period,
+        ours=store.keeping.keys,
+        theirs=frozenset({stranger, *others}),
+        depths=store.reads.depths,
+    )
+
+
+async def view_of(store: RowStore, period: int, *others: bytes) -> dict[int, RangeIndex]:
+    return await store.reads.view(meeting(store, period, *others))
+
+
+async def raws_of(
+    store: RowStore, of: int, ids: list[bytes], *others: bytes, max_bytes: int = 10**9
+) -> tuple[int, list[bytes]]:
+    keys = meeting(store, NOW, *others).theirs
+    readers = await store.reads.readers(keys, NOW)
+    return await store.reads.raws(of, ids, readers=readers, max_bytes=max_bytes)
 
 
 async def connect_all(members: list[Member]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from grids import NOW, FixedClock, key_of, on_the_spot, open_member, until
+from grids import NOW, FixedClock, key_of, on_the_spot, open_member, until, view_of
 
 from bitcloud_net.core.app_tables import AppDefinition, parse_definition
 from bitcloud_net.core.errors import BadInput
@@ -239,7 +239,7 @@ async def test_sessions_go_on_while_applications_come_and_go(tmp_path: Path) -> 
 
         async def look_all_the_time() -> None:
             while True:
-                await store.view(NOW)
+                await view_of(store, NOW)
 
         tasks.start_soon(look_all_the_time)
         for slots in range(1, 6):

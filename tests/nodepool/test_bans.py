@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from grids import NOW, FixedClock, key_of, on_the_spot
+from grids import NOW, FixedClock, key_of, on_the_spot, view_of
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import NodeId, SigningKey
@@ -160,7 +160,7 @@ async def test_at_most_sixteen_faults_for_a_target_and_the_same_everywhere(
             outcomes = await store.accept_many([row.raw for row in rows], source=None)
             assert {o.code for o in outcomes} <= {None, "faults-full"}
             assert store.counts[Table.FAULT] == 16
-            kept.append((await store.view(NOW))[Table.FAULT].items(0, 99))
+            kept.append((await view_of(store, NOW))[Table.FAULT].items(0, 99))
     assert kept[0] == kept[1] == kept[2] == kept[3]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import trio
-from grids import NOW, FixedClock, key_of, on_the_spot
+from grids import NOW, FixedClock, key_of, on_the_spot, view_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +75,7 @@ async def state_after(rows: list[SignedRow], cuts: list[int]) -> dict[str, objec
                 sql = f"SELECT {columns} FROM {name} ORDER BY key"
                 found = await store.database.read(lambda db, sql=sql: db.execute(sql).fetchall())
                 tables[name] = sorted(found)
-            view = await store.view(NOW)
+            view = await view_of(store, NOW)
             sets = {number: items.items(0, len(items)) for number, items in view.items()}
             held = {row[3] for row in tables["np_row"]}
             assert held == {item[8:] for number, items in sets.items() if number for item in items}

@@ -24,6 +24,10 @@ from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.frames import FrameParser, pack_frame
 
 FOLDER = b"f" * 16
+HELLO = wire.Hello(
+    now_s=FixedClock().now_s(),
+    sets=(wire.SetDepth(set=Table.NODE), wire.SetDepth(set=Table.USER)),
+)
 
 
 @asynccontextmanager
@@ -81,7 +85,8 @@ RUDE: dict[str, Callable[[], bytes]] = {
     "bytes that are no row": lambda: framed(wire.Rows(set=1, raws=(b"row",))),
     "a proof of nothing": lambda: framed(wire.Rows(set=0, raws=(b"proof",))),
     "broken reconciliation": lambda: (
-        framed(wire.Hello(now_s=0, states=())) + framed(wire.Recon(set=1, message=b"\x61\xff"))
+        framed(wire.Hello(now_s=0, sets=(wire.SetDepth(set=1),)))
+        + framed(wire.Recon(set=1, message=b"\x61\xff"))
     ),
 }
 
@@ -131,7 +136,7 @@ async def test_endless_rounds_are_refused(tmp_path: Path, autojump_clock: object
     async with one_and_rude(tmp_path) as (member, rude):
         await write_person(member.store, key_of("mary"), FOLDER)
         stream = await open_stream(member, rude)
-        assert isinstance(await ask(stream, wire.Hello(now_s=2**40, states=())), wire.HelloIs)
+        assert isinstance(await ask(stream, HELLO), wire.HelloIs)
         query = wire.Recon(set=Table.USER, message=bytes.fromhex("61000001") + bytes(16))
         answers = [await ask(stream, query) for _ in range(wire.MAX_ROUNDS + 1)]
         assert isinstance(answers[-2], wire.ReconIs)
@@ -176,7 +181,7 @@ def lie(request: wire.Request, count: int, *, stingy: bool) -> wire.Answer:
         case wire.Want():
             return wire.RowsAre(considered=1 if stingy else len(request.ids), raws=())
         case wire.Rows():
-            return wire.Took(accepted=0, refused=0)
+            return wire.Took(taken=0, refused=0)
 
 
 @pytest.mark.parametrize("stingy", [False, True])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from grids import NOW, FixedClock, key_of, on_the_spot
+from grids import NOW, FixedClock, key_of, on_the_spot, raws_of, view_of
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.identity import Admission, Difficulty, day_of
@@ -100,8 +100,8 @@ async def test_who_did_not_mine_is_found_out_and_goes_everywhere(
     assert not await checker.check(identity_row(mined=False))
     assert store.counts[Table.NODE] == store.counts[Table.IDENTITY] == 0
     assert await fate(store, identity_row(mined=False)) == (Fate.REFUSED, "owner-banned")
-    proofs = (await store.view(NOW))[PROOFS]
-    _, raws = await store.raws(PROOFS, [proofs.item(0)[8:]], max_bytes=10**6)
+    proofs = (await view_of(store, NOW))[PROOFS]
+    _, raws = await raws_of(store, PROOFS, [proofs.item(0)[8:]], max_bytes=10**6)
     (tmp_path / "other").mkdir()
     async with open_row_store(
         tmp_path / "other", clock=FixedClock(), admission=ADMISSION, run=on_the_spot

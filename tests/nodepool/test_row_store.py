@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from grids import NOW, FixedClock, files, key_of, on_the_spot, write_person
+from grids import NOW, FixedClock, files, key_of, on_the_spot, raws_of, view_of, write_person
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import BadInput, Malformed, Unavailable
@@ -112,8 +112,8 @@ async def test_expired_rows_are_dropped_one_period_later(
     clock.forward(6)
     await store.sweep()
     assert await nicknames(store) == ["Mary"]
-    assert len((await store.view(NOW + 5))[Table.USER]) == 1
-    assert len((await store.view(NOW + 6))[Table.USER]) == 0
+    assert len((await view_of(store, NOW + 5))[Table.USER]) == 1
+    assert len((await view_of(store, NOW + 6))[Table.USER]) == 0
     clock.forward(1)
     await store.sweep()
     assert await nicknames(store) == []
@@ -205,7 +205,7 @@ async def test_two_rows_with_one_number_become_a_proof_on_every_node(
             outcomes = await offer(store, *order)
             assert [o.code for o in outcomes if o.code] == (["number-reused"] if at == 0 else [])
             assert await Queries(store.database).cheats() == (MARY.public,)
-            view = await store.view(NOW)
+            view = await view_of(store, NOW)
             views.append((view[PROOFS].items(0, 9), view[Table.USER].items(0, 9)))
     assert views[0] == views[1]
     assert len(views[0][1]) == 1
@@ -223,12 +223,14 @@ async def test_a_slot_used_twice_becomes_a_proof_and_five_times_is_too_much(
     assert outcomes[4].code == "slot-reused"
     assert not outcomes[4].is_senders_fault
     assert await Queries(store.database).cheats() == (MARY.public,)
-    raw = (await store.raws(PROOFS, [item[8:] for item in await proofs_of(store)], max_bytes=9))[1]
+    raw = (
+        await raws_of(store, PROOFS, [item[8:] for item in await proofs_of(store)], max_bytes=9)
+    )[1]
     assert Proof.parse(raw[0], FREE).kind is ProofKind.SLOT
 
 
 async def proofs_of(store: RowStore) -> list[bytes]:
-    return (await store.view(NOW))[PROOFS].items(0, 9)
+    return (await view_of(store, NOW))[PROOFS].items(0, 9)
 
 
 async def test_proofs_travel_and_convince_alone(tmp_path: Path, clock: FixedClock) -> None:
@@ -236,9 +238,9 @@ async def test_proofs_travel_and_convince_alone(tmp_path: Path, clock: FixedCloc
     async with open_row_store(tmp_path, clock=clock, run=on_the_spot) as store:
         taken = await store.take(PROOFS, [proof.raw, proof.raw], source=None)
         assert [o.fate for o in taken] == [Fate.ACCEPTED, Fate.KNOWN]
-        assert await store.raws(PROOFS, [proof.id], max_bytes=10**6) == (1, [proof.raw])
+        assert await raws_of(store, PROOFS, [proof.id], max_bytes=10**6) == (1, [proof.raw])
         clock.forward(PROOF_LIFE_PERIODS + 1)
-        assert len((await store.view(clock.period()))[PROOFS]) == 0
+        assert len((await view_of(store, clock.period()))[PROOFS]) == 0
         await store.sweep()
         assert await Queries(store.database).cheats() == ()
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import runpy
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blake3 import blake3
 
+from bitcloud_net.core import mandates
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.keys import NodeId, PublicKey
+from bitcloud_net.core.mandates import Mandate
 from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.shards import Span, shared_span
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.row_store import FREE
 from bitcloud_net.wire import sync_session as wire
@@ -65,6 +70,24 @@ def test_heads(vector: dict[str, Any]) -> None:
     data = total.to_bytes(32, "little") + len(ids).to_bytes(8, "big")
     digest = blake3(data, derive_key_context="bitcloud v1 head").hexdigest()
     assert digest[:32] == vector["fingerprint"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["mandates"], ids=lambda vector: vector["about"])
+def test_mandates(vector: dict[str, Any]) -> None:
+    mandate = Mandate(
+        key=PublicKey(bytes.fromhex(vector["key"])), signature=bytes.fromhex(vector["signature"])
+    )
+    node, peer = (NodeId(bytes.fromhex(vector[name])) for name in ("node", "peer"))
+    with nullcontext() if vector["holds"] else pytest.raises(Malformed):
+        mandates.check(mandate, node=node, peer=peer, period=vector["period"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["spans"], ids=lambda vector: vector["about"])
+def test_spans(vector: dict[str, Any]) -> None:
+    (one, other), (depth, other_depth) = vector["positions"], vector["depths"]
+    expected = vector["shared"] and Span(*vector["shared"])
+    assert shared_span(one << 240, depth, other << 240, other_depth) == expected
+    assert shared_span(other << 240, other_depth, one << 240, depth) == expected
 
 
 def test_there_are_at_least_sixty() -> None:

@@ -19,6 +19,7 @@ from bitcloud_net.core.heads import CountedRow, RowSum, table_head
 from bitcloud_net.core.identity import Difficulty, puzzle_for
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
+from bitcloud_net.core.mandates import give
 from bitcloud_net.core.partners import NodeRing, assign, position_of
 from bitcloud_net.core.row_bodies import (
     Body,
@@ -32,6 +33,7 @@ from bitcloud_net.core.row_bodies import (
     UserBody,
 )
 from bitcloud_net.core.rows import SignedRow, make_row
+from bitcloud_net.core.shards import shared_span
 from bitcloud_net.core.table_rules import RULES, Role, Table
 from bitcloud_net.core.verdicts import FaultReason
 from bitcloud_net.nodepool.proofs import Proof
@@ -186,17 +188,27 @@ def proofs() -> list[Json]:
 
 
 def messages() -> list[Json]:
-    state = wire.SetState(set=2, count=5, fingerprint=b"\7" * 16)
+    state = wire.SetState(set=2, depth=3, count=5, fingerprint=b"\7" * 16)
+    mandate = give(OWNER, node=OTHER.node_id, peer=NodeId(b"\3" * 32), period=PERIOD)
     rows = (b"row one", b"row number two")
+    sets = (wire.SetDepth(set=1), wire.SetDepth(set=2**31, depth=255))
+    glances = (
+        wire.Glance(key=b"\1" * 32, short_id=b"\2" * 8),
+        wire.Glance(key=b"\3" * 64),
+    )
     examples: list[wire.Request | wire.Answer] = [
-        wire.Hello(now_s=PERIOD * 600, states=(state,)),
+        wire.Hello(now_s=PERIOD * 600, mandates=(mandate,), sets=sets),
         wire.Recon(set=2, message=bytes.fromhex("6100000200")),
         wire.Want(set=0, ids=(b"\1" * 32, b"\2" * 32)),
         wire.Rows(set=1, hops=3, raws=rows),
+        wire.Look(set=1, glances=glances),
+        wire.Some(set=1, start=2**31, count=64),
+        wire.HelloIs(now_s=0, mandates=(mandate,), states=(state,)),
         wire.HelloIs(now_s=0, states=()),
         wire.ReconIs(message=b"\x61"),
         wire.RowsAre(considered=2, raws=rows),
-        wire.Took(accepted=2, refused=0),
+        wire.Seen(marks=bytes([0, 1, 2, 3, 3]), raws=rows),
+        wire.Took(taken=2, refused=0),
         wire.RefusedIs(error_code="budget", text="come again"),
     ]
     packed = [(type(message).__name__, wire.pack(message)) for message in examples]
@@ -240,6 +252,55 @@ def heads() -> list[Json]:
     ]
 
 
+def mandates() -> list[Json]:
+    node, peer, period = OTHER.node_id, NodeId(b"\3" * 32), PERIOD
+    mandate = give(OWNER, node=node, peer=peer, period=period)
+    good = {"key": OWNER.public, "node": node, "peer": peer, "period": period}
+    cases: list[tuple[str, Json]] = [
+        ("what was given", {}),
+        ("shown by another node", {"node": peer}),
+        ("shown to another peer", {"peer": node}),
+        ("of another period", {"period": period + 1}),
+        ("of another key", {"key": OTHER.public}),
+    ]
+    return [
+        {
+            "about": about,
+            "holds": not changes,
+            "signature": mandate.signature.hex(),
+            **{
+                name: value if isinstance(value, int) else value.hex()
+                for name, value in (good | changes).items()
+            },
+        }
+        for about, changes in cases
+    ]
+
+
+def spans() -> list[Json]:
+    """Who keeps what: positions by their first two bytes, the rest zero."""
+    cases = [
+        ("two whole tables", 0x1234, 0, 0xFFFF, 0),
+        ("one neighbour shard is the whole table", 0x1234, 1, 0xFFFF, 1),
+        ("the deeper one lies in the other", 0x1234, 3, 0x1FFF, 6),
+        ("they lie apart", 0x1234, 3, 0x9234, 3),
+        ("neighbours in the last bit", 0x0000, 3, 0x2000, 3),
+        ("a light node keeps no place", 0x1234, 0, 0x1234, 255),
+    ]
+    found = []
+    for about, one, depth, other, other_depth in cases:
+        span = shared_span(one << 240, depth, other << 240, other_depth)
+        found.append(
+            {
+                "about": about,
+                "positions": [one, other],
+                "depths": [depth, other_depth],
+                "shared": None if span is None else [span.bits, span.prefix],
+            }
+        )
+    return found
+
+
 def identities() -> list[Json]:
     easy = Difficulty(bits=4, memory_kib=64)
     found = []
@@ -259,6 +320,8 @@ def vectors() -> Json:
         "refused_rows": bad_rows(),
         "proofs": proofs(),
         "messages": messages(),
+        "mandates": mandates(),
+        "spans": spans(),
         "drawing": drawing(),
         "heads": heads(),
         "identities": identities(),

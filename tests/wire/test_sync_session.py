@@ -8,32 +8,67 @@ from hypothesis import strategies as st
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
+from bitcloud_net.core.shards import LIGHT, MAX_DEPTH
 from bitcloud_net.wire import sync_session as wire
 
 HASHES = st.binary(min_size=32, max_size=32)
 RAWS = st.lists(st.binary(max_size=200), max_size=20).map(tuple)
+NUMBERS = st.integers(0, 2**32 - 1)
+DEPTHS = st.integers(0, MAX_DEPTH) | st.just(LIGHT)
+MANDATES = st.lists(
+    st.builds(
+        Mandate,
+        key=st.binary(min_size=32, max_size=32),
+        signature=st.binary(min_size=64, max_size=64),
+    ),
+    max_size=MAX_MANDATES,
+).map(tuple)
+DEPTHS_OF_SETS = st.lists(
+    st.builds(wire.SetDepth, set=NUMBERS, depth=DEPTHS), max_size=20, unique_by=lambda s: s.set
+).map(tuple)
+GLANCES = st.lists(
+    st.builds(
+        wire.Glance,
+        key=st.binary(min_size=32, max_size=64),
+        short_id=st.binary(min_size=8, max_size=8) | st.just(b""),
+    ),
+    max_size=20,
+).map(tuple)
 STATES = st.lists(
     st.builds(
         wire.SetState,
-        set=st.integers(0, 2**32 - 1),
+        set=NUMBERS,
+        depth=DEPTHS,
         count=st.integers(0, 2**64 - 1),
         fingerprint=st.binary(min_size=16, max_size=16),
     ),
     max_size=20,
+    unique_by=lambda state: state.set,
 ).map(tuple)
+SEEN = RAWS.flatmap(
+    lambda raws: st.binary(max_size=20).map(
+        lambda marks: wire.Seen(
+            marks=bytes(mark % wire.Mark.OTHER for mark in marks) + b"\3" * len(raws), raws=raws
+        )
+    )
+)
 SETS = st.integers(0, 2**32 - 1)
 PERIODS = st.integers(0, 2**40)
 REQUESTS = st.one_of(
-    st.builds(wire.Hello, now_s=PERIODS, states=STATES),
+    st.builds(wire.Hello, now_s=PERIODS, mandates=MANDATES, sets=DEPTHS_OF_SETS),
+    st.builds(wire.Look, set=SETS, glances=GLANCES),
+    st.builds(wire.Some, set=SETS, start=NUMBERS, count=st.integers(0, wire.MAX_SOME)),
     st.builds(wire.Recon, set=SETS, message=st.binary(min_size=1, max_size=300)),
     st.builds(wire.Want, set=SETS, ids=st.lists(HASHES, max_size=20).map(tuple)),
     st.builds(wire.Rows, set=SETS, hops=st.integers(0, 8), raws=RAWS),
 )
 ANSWERS = st.one_of(
-    st.builds(wire.HelloIs, now_s=PERIODS, states=STATES),
+    st.builds(wire.HelloIs, now_s=PERIODS, mandates=MANDATES, states=STATES),
+    SEEN,
     st.builds(wire.ReconIs, message=st.binary(min_size=1, max_size=300)),
     st.builds(wire.RowsAre, considered=st.integers(0, 512), raws=RAWS),
-    st.builds(wire.Took, accepted=st.integers(0, 512), refused=st.integers(0, 512)),
+    st.builds(wire.Took, taken=st.integers(0, 512), refused=st.integers(0, 512)),
     st.builds(wire.RefusedIs, error_code=st.just("busy"), text=st.just("come again")),
 )
 
@@ -53,14 +88,28 @@ def test_an_answer_comes_back(answer: wire.Answer) -> None:
     [
         (0, [], b""),
         (5, [], b""),
-        (65, [1], b""),  # an answer is no request
+        (5, [1], b"\x20\0" + b"x" * 31),  # a key that ends too early
+        (5, [1], b"\x1f\0" + b"x" * 31),  # one that is too short
+        (5, [1], b"\x41\0" + b"x" * 65),
+        (5, [1], b"\x20\7" + b"x" * 39),
+        (5, [1], (b"\x20\0" + b"x" * 32) * (wire.MAX_LOOK + 1)),
+        (6, [1, 0, wire.MAX_SOME + 1], b""),
+        (6, [1, 2**32, 1], b""),
+        (6, [1, 0, 1], b"x"),
+        (7, [1], b""),
+        (65, [1, 0], b""),  # an answer is no request
         (1, [], b""),
-        (1, [-1], b""),
-        (1, [2**52], b""),
-        (1, [1, 1], b""),
-        (1, ["1"], b""),
-        (1, [1], b"x" * 27),
-        (1, [1], b"x" * 28 * (wire.MAX_SETS + 1)),
+        (1, [1], b""),
+        (1, [-1, 0], b""),
+        (1, [2**52, 0], b""),
+        (1, [1, 0, 1], b""),
+        (1, ["1", 0], b""),
+        (1, [1, 0], b"x" * 4),
+        (1, [1, 0], b"\0\0\0\1\x21"),  # a depth that there is not
+        (1, [1, 0], b"\0\0\0\1\0" * 2),  # a set named twice
+        (1, [1, 0], b"".join(n.to_bytes(4, "big") + b"\0" for n in range(wire.MAX_SETS + 1))),
+        (1, [1, 1], b"x" * 95),
+        (1, [1, MAX_MANDATES + 1], b"x" * 96 * (MAX_MANDATES + 1)),
         (2, [1], b""),
         (2, [2**32], b"x"),
         (2, [1], b"x" * 65_537),
@@ -81,7 +130,16 @@ def test_malformed_requests(kind: int, head: list[encoding.Value], payload: byte
 @pytest.mark.parametrize(
     ("kind", "head", "payload"),
     [
-        (1, [1], b""),  # a request is no answer
+        (1, [1, 0], b""),  # a request is no answer
+        (65, [1, 0], b"x" * 28),
+        (65, [1, 0], b"\0\0\0\1\x21" + b"x" * 24),
+        (65, [1, 0], (b"\0\0\0\1\0" + b"x" * 24) * 2),
+        (68, [1, 0], b"x"),
+        (69, [b"\4"], b""),
+        (69, [b"\3"], b""),
+        (69, [b"\0"], b"\0\1x"),
+        (69, [b"\0" * (wire.MAX_LOOK + 1)], b""),
+        (127, ["busy", ""], b"x"),
         (66, [], b""),
         (66, [1], b"x"),
         (67, [wire.MAX_WANT + 1], b""),

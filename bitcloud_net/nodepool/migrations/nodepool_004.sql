@@ -53,3 +53,22 @@ CREATE TABLE np_ban_word (
     period  INTEGER NOT NULL,
     PRIMARY KEY (target, since, auditor)
 ) STRICT, WITHOUT ROWID;
+
+-- Who may see a row that not everybody may: the keys that it names. Rows without any are public.
+CREATE TABLE np_audience (
+    tbl    INTEGER NOT NULL,
+    key    BLOB    NOT NULL, -- of the row
+    reader BLOB    NOT NULL,
+    period INTEGER NOT NULL, -- of the row, as its id
+    id     BLOB    NOT NULL,
+    PRIMARY KEY (tbl, key, reader)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX np_audience_reader ON np_audience (reader, tbl);
+
+-- How deep each table is cut here (core/shards.py).
+CREATE TABLE np_depth (
+    tbl   INTEGER NOT NULL PRIMARY KEY,
+    depth INTEGER NOT NULL,
+    over  INTEGER NOT NULL, -- periods for which the own shard was too large
+    under INTEGER NOT NULL  -- or too small
+) STRICT;

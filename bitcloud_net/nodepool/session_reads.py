@@ -1,0 +1,378 @@
+"""What sync sessions read: views cut for the peer, and rows that it may see.
+
+A view is made of two parts. Public rows come from the sets in memory (``synced_set``), where a copy
+costs next to nothing. Rows that only some may see are looked up by the keys that both sides have
+shown, once, and kept until such rows change.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+import trio
+
+from bitcloud_net.core.audience import Standing
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.meeting import Meeting
+from bitcloud_net.core.partners import position_of
+from bitcloud_net.core.shards import (
+    EVERYWHERE,
+    Span,
+    is_sharded,
+    kept_span,
+    place_of,
+    shared_span,
+)
+from bitcloud_net.core.tables import PROOFS, Exposure, Table, TableRule
+from bitcloud_net.nodepool.app_registry import AppRegistry
+from bitcloud_net.nodepool.database import Database
+from bitcloud_net.nodepool.keeping import Keeping
+from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS
+from bitcloud_net.nodepool.synced_set import Entry, SyncedSet
+from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
+from bitcloud_net.wire.sync_payload import SHORT_ID_BYTES
+from bitcloud_net.wire.sync_session import Glance, Mark
+
+MAX_DEPTHS_APART: Final = 3
+"""A table that a peer cuts so much deeper than we do is not compared: sizes of honest nodes' shards
+do not differ by more, and each cut that we have not made yet costs a look at every row."""
+MAX_NARROW_VIEWS: Final = 64
+"""Parts of views that are kept: of so many sets and peers."""
+
+Standings: TypeAlias = Callable[[sqlite3.Connection, bytes, int], Standing]
+"""Says what a key is to others in a period (``nodepool.standing``)."""
+
+
+def alone(_db: sqlite3.Connection, key: bytes, _period: int) -> Standing:
+    """Return the standing of a key that is nothing to others."""
+    return Standing(key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A row that is held here though its place is not."""
+
+    key: bytes
+    id: bytes
+
+    @property
+    def glance(self) -> Glance:
+        """The row as a ``Look`` names it."""
+        return Glance(key=self.key, short_id=self.id[:SHORT_ID_BYTES])
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The keys in whose name one side of a session sees rows, by what a table's rule asks."""
+
+    plain: frozenset[bytes]
+    acts_for: frozenset[bytes]
+    member_of: frozenset[bytes]
+
+    @property
+    def all(self) -> frozenset[bytes]:
+        """The keys themselves, and all that they have to do with."""
+        return self.plain | self.acts_for | self.member_of
+
+    def of(self, rule: TableRule) -> frozenset[bytes]:
+        """Return the keys of which a row of this table must name one."""
+        keys = self.plain
+        if rule.exposure is Exposure.GRID:
+            keys |= self.acts_for
+        return keys | self.member_of if rule.members else keys
+
+
+class SessionReads:
+    """The reading side of sync sessions. Used from one trio thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        sets: Mapping[int, SyncedSet],
+        registry: AppRegistry,
+        keeping: Keeping,
+        changing: trio.Lock,
+        standings: Standings,
+    ) -> None:
+        """``changing`` is held while the sets take over a commit."""
+        self._database = database
+        self._sets = sets
+        self._registry = registry
+        self._keeping = keeping
+        self._changing = changing
+        self._standings = standings
+        self._narrow: OrderedDict[_Cut, tuple[int, RangeIndex]] = OrderedDict()
+
+    @property
+    def depths(self) -> dict[int, int]:
+        """The sets that leave this machine, and how deep each is cut here."""
+        rules = self._registry.rules
+        leaving = {rule.table: self._keeping.depth(rule.table) for rule in rules if rule.leaves}
+        return {PROOFS: 0} | leaving
+
+    async def view(self, meeting: Meeting) -> dict[int, RangeIndex]:
+        """Return the sets of a meeting as both sides may see and do keep them, for one session to
+        own. A set that is not known here is left out; one of which the two keep no place in common
+        is empty.
+        """
+        known = [number for number in meeting.depths if number in self.depths]
+        view = {number: await self._public(number, meeting) for number in known}
+        await self._add_narrow(view, meeting)
+        await self._remove_expired(view, meeting.period)
+        return view
+
+    async def _public(self, number: int, meeting: Meeting) -> RangeIndex:
+        """Return a copy of a set's public rows at the places that both keep."""
+        span = self._shared_span(number, meeting)
+        if span is None:
+            return RangeIndex()
+        held = self._sets[number]
+        found = held.cut(span)
+        if found is None:
+            async with self._changing:
+                entries = await self._database.read(partial(_public_entries, number=number))
+                found = held.keep_cut(span, entries)
+        return found.copy()
+
+    def _shared_span(self, number: int, meeting: Meeting) -> Span | None:
+        ours, theirs = self._keeping.depth(number), meeting.depths[number]
+        if number == PROOFS or not is_sharded(self._registry.rule_of(number)):
+            return EVERYWHERE
+        if abs(ours - theirs) > MAX_DEPTHS_APART:
+            return None
+        return shared_span(self._keeping.position, ours, position_of(meeting.peer), theirs)
+
+    def _rule(self, number: int) -> TableRule | None:
+        """Return the rule of a table whose rows leave this machine."""
+        try:
+            rule = self._registry.rule_of(number)
+        except Malformed:
+            return None
+        return rule if rule.leaves else None
+
+    def strays(self, number: int, meeting: Meeting) -> list[Stray]:
+        """Return what is held here at places that the other side keeps and we do not."""
+        kept = kept_span(position_of(meeting.peer), meeting.depths[number])
+        if kept is None:
+            return []
+        return [
+            Stray(key, id_of(item))
+            for key, item in self._sets[number].strays.items()
+            if place_of(number, key) in kept
+        ]
+
+    async def _add_narrow(self, view: Mapping[int, RangeIndex], meeting: Meeting) -> None:
+        """Add the rows that only some may see, both sides among them."""
+        numbers = [number for number in view if self._sets[number].narrow]
+        if not numbers:
+            return
+        ours = await self.readers(meeting.ours, meeting.period)
+        theirs = await self.readers(meeting.theirs, meeting.period)
+        for number in numbers:
+            rule = self._registry.rule_of(number)
+            found = await self._narrow_rows(_Cut(number, ours.of(rule), theirs.of(rule)))
+            view[number].change(add=found.items(0, len(found)))
+
+    async def _narrow_rows(self, cut: _Cut) -> RangeIndex:
+        version = self._sets[cut.number].narrow_version
+        known = self._narrow.pop(cut, None)
+        if known is None or known[0] != version:
+            items = await self._database.read(partial(_narrow_items, cut=cut))
+            known = (version, RangeIndex(items))
+        self._narrow[cut] = known
+        if len(self._narrow) > MAX_NARROW_VIEWS:
+            self._narrow.popitem(last=False)
+        return known[1]
+
+    async def _remove_expired(self, view: Mapping[int, RangeIndex], period: int) -> None:
+        for number, signed, row_id in await self._database.read(partial(_expired, period=period)):
+            if number in view:
+                view[number].change(remove=[item_of(signed, row_id)])
+        if proofs := view.get(PROOFS):
+            oldest = max(0, period - PROOF_LIFE_PERIODS).to_bytes(PERIOD_BYTES, "big")
+            proofs.change(remove=proofs.items(0, proofs.lower_bound(oldest)))
+
+    async def readers(self, keys: frozenset[bytes], period: int) -> Readers:
+        """Return in whose name who has shown these keys sees rows."""
+
+        def look_up(db: sqlite3.Connection) -> list[Standing]:
+            return [self._standings(db, key, period) for key in sorted(keys)]
+
+        standings = await self._database.read(look_up)
+        return Readers(
+            plain=keys,
+            acts_for=frozenset[bytes]().union(*(item.acts_for for item in standings)),
+            member_of=frozenset[bytes]().union(*(item.member_of for item in standings)),
+        )
+
+    async def belongs(self, key: bytes, others: frozenset[bytes], period: int) -> bool:
+        """Whether who has shown ``others`` has to do with ``key``, or everybody has."""
+        if await self._database.read(partial(_is_public, key=key)):
+            return True
+        one = await self.readers(frozenset({key}), period)
+        return not one.all.isdisjoint((await self.readers(others, period)).all)
+
+    async def raws(
+        self, of: int, ids: Sequence[bytes], *, readers: Readers, max_bytes: int
+    ) -> tuple[int, list[bytes]]:
+        """Return the rows (``of`` 0: proofs) with these ids that are held and that ``readers`` may
+        see, in the order asked.
+
+        Stops before ``max_bytes`` are exceeded, but takes one at least; the first value is how many
+        of ``ids`` were considered.
+        """
+        select: _RowSelection | _ProofSelection = _ProofSelection()
+        if of != PROOFS:
+            rule = self._rule(of)
+            if rule is None:
+                return len(ids), []
+            select = _RowSelection(rule, readers.of(rule))
+        return await self._database.read(partial(_raws, ids=ids, select=select, most=max_bytes))
+
+    async def look(
+        self, of: int, glances: Sequence[Glance], *, readers: Readers, max_bytes: int
+    ) -> tuple[bytes, list[bytes]]:
+        """Return a mark for each of the first of these keys, as many as fit, and the rows that are
+        held in the place of those that are held there (``wire.sync_session.Seen``).
+        """
+        rule = self._rule(of)
+        if rule is None:
+            return bytes([Mark.ABSENT]) * len(glances), []
+        span = self._keeping.span(rule)
+
+        def mark_of(glance: Glance, row_id: bytes) -> int:
+            if not row_id.startswith(glance.short_id) or not glance.short_id:
+                return Mark.OTHER
+            kept = span is not None and place_of(of, glance.key) in span
+            return Mark.KEPT if kept else Mark.HELD
+
+        select = _RowSelection(rule, readers.of(rule))
+        work = partial(_look, glances=glances, select=select, mark_of=mark_of, most=max_bytes)
+        return await self._database.read(work)
+
+    def some(self, of: int, start: int, count: int) -> list[bytes]:
+        """Return the ids of ``count`` public rows from a place in the order of a set on; ``start``
+        counts from 0 to 2^32 over the whole set.
+        """
+        held = self._sets.get(of)
+        if held is None or self._rule(of) is None:
+            return []
+        first = start * len(held.whole) >> 32
+        return [id_of(item) for item in held.whole.items(first, first + count)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What a part of a view is cut by: rows of a table that name one key of each side."""
+
+    number: int
+    ours: frozenset[bytes]
+    theirs: frozenset[bytes]
+
+
+class _RowSelection:
+    """Finds rows of one table that some keys may see."""
+
+    def __init__(self, rule: TableRule, readers: frozenset[bytes]) -> None:
+        self._table = rule.table
+        self._readers = readers
+
+    def by_id(self, db: sqlite3.Connection, row_id: bytes) -> bytes | None:
+        """Return the row with this id."""
+        found = db.execute(
+            "SELECT key, raw FROM np_row WHERE id = ? AND tbl = ?", (row_id, self._table)
+        ).fetchone()
+        return found[1] if found and self._may_see(db, found[0]) else None
+
+    def by_key(self, db: sqlite3.Connection, key: bytes) -> tuple[bytes, bytes] | None:
+        """Return id and row under this key."""
+        found = db.execute(
+            "SELECT id, raw FROM np_row WHERE tbl = ? AND key = ?", (self._table, key)
+        ).fetchone()
+        return found if found and self._may_see(db, key) else None
+
+    def _may_see(self, db: sqlite3.Connection, key: bytes) -> bool:
+        named = db.execute(
+            "SELECT reader FROM np_audience WHERE tbl = ? AND key = ?", (self._table, key)
+        ).fetchall()
+        return not named or any(reader in self._readers for (reader,) in named)
+
+
+class _ProofSelection:
+    """Finds proofs, which everybody may see."""
+
+    def by_id(self, db: sqlite3.Connection, proof_id: bytes) -> bytes | None:
+        """Return the proof with this id."""
+        found = db.execute("SELECT raw FROM np_proof WHERE id = ?", (proof_id,)).fetchone()
+        return found[0] if found else None
+
+
+def _raws(
+    db: sqlite3.Connection,
+    ids: Sequence[bytes],
+    select: _RowSelection | _ProofSelection,
+    most: int,
+) -> tuple[int, list[bytes]]:
+    raws: list[bytes] = []
+    size = 0
+    for considered, row_id in enumerate(ids):
+        if (raw := select.by_id(db, row_id)) is not None:
+            size += len(raw)
+            if raws and size > most:
+                return considered, raws
+            raws.append(raw)
+    return len(ids), raws
+
+
+def _look(
+    db: sqlite3.Connection,
+    glances: Sequence[Glance],
+    select: _RowSelection,
+    mark_of: Callable[[Glance, bytes], int],
+    most: int,
+) -> tuple[bytes, list[bytes]]:
+    marks = bytearray()
+    raws: list[bytes] = []
+    for glance in glances:
+        row_id, raw = select.by_key(db, glance.key) or (b"", b"")
+        mark = mark_of(glance, row_id) if raw else Mark.ABSENT
+        if mark == Mark.OTHER:
+            if raws and sum(map(len, raws)) + len(raw) > most:
+                break
+            raws.append(raw)
+        marks.append(mark)
+    return bytes(marks), raws
+
+
+def _is_public(db: sqlite3.Connection, key: bytes) -> bool:
+    """Whether a key is one of a publisher or a grid, who are known to everybody."""
+    sql = "SELECT 1 FROM np_row WHERE tbl IN (?, ?) AND key = ?"
+    return db.execute(sql, (Table.GRID, Table.PUBLISHER, key)).fetchone() is not None
+
+
+def _public_entries(db: sqlite3.Connection, number: int) -> list[Entry]:
+    narrow = {key for (key,) in db.execute("SELECT key FROM np_audience WHERE tbl = ?", (number,))}
+    found = db.execute("SELECT key, period, id FROM np_row WHERE tbl = ?", (number,))
+    return [Entry.of(*row) for row in found if row[0] not in narrow]
+
+
+def _narrow_items(db: sqlite3.Connection, cut: _Cut) -> list[bytes]:
+    ours, theirs = ("?" + ", ?" * (len(keys) - 1) for keys in (cut.ours, cut.theirs))
+    found = db.execute(
+        "SELECT DISTINCT seen.period, seen.id FROM np_audience AS seen"
+        f" WHERE seen.tbl = ? AND seen.reader IN ({theirs}) AND EXISTS ("
+        "SELECT 1 FROM np_audience AS held WHERE held.tbl = seen.tbl AND held.key = seen.key"
+        f" AND held.reader IN ({ours}))",
+        (cut.number, *cut.theirs, *cut.ours),
+    )
+    return [item_of(*row) for row in found]
+
+
+def _expired(db: sqlite3.Connection, period: int) -> list[tuple[int, int, bytes]]:
+    sql = "SELECT tbl, period, id FROM np_row WHERE expires < ?"
+    return db.execute(sql, (period,)).fetchall()

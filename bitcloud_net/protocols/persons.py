@@ -1,0 +1,67 @@
+"""The keys that this machine acts for, to whom it shows them, and which keys others have shown.
+
+Publishers and owners of grids are public, so whoever acts for them says so to everybody. A user is
+shown only to those who have to do with them: to who acts for the user's publisher, or for anything
+else that the user acts for. Nobody else learns which machine is whose. Two machines that each wait
+for the other to begin do not need each other: all that they could share is at the publisher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from bitcloud_net.core import mandates
+from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
+
+
+class Circles(Protocol):
+    """What is asked of the nodepool (``nodepool.session_reads``)."""
+
+    def belongs(self, key: bytes, others: frozenset[bytes], period: int) -> Awaitable[bool]: ...
+
+
+class Persons:
+    """Used from one trio thread."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        keys: Callable[[], Sequence[SigningKey]],
+        circles: Circles,
+        on_learned: Callable[[NodeId], None],
+    ) -> None:
+        """``keys`` gives those that the machine acts for now; ``on_learned`` hears of a peer that
+        has shown other keys than before.
+        """
+        self._node = node
+        self._keys = keys
+        self._circles = circles
+        self._on_learned = on_learned
+        self._shown: dict[NodeId, frozenset[bytes]] = {}
+
+    def keys_of(self, peer: NodeId) -> frozenset[bytes]:
+        """Return the keys that a connected peer has shown, its own among them."""
+        return self._shown.get(peer, frozenset({peer}))
+
+    async def mandates(self, peer: NodeId, period: int) -> tuple[Mandate, ...]:
+        """Return what is shown to ``peer`` in ``period``."""
+        others = self.keys_of(peer)
+        return tuple(
+            [
+                mandates.give(key, node=self._node, peer=peer, period=period)
+                for key in self._keys()[:MAX_MANDATES]
+                if await self._circles.belongs(key.public, others, period)
+            ]
+        )
+
+    def note(self, peer: NodeId, keys: frozenset[bytes]) -> None:
+        """Hear which keys ``peer`` has shown in a session, its own among them."""
+        before, self._shown[peer] = self.keys_of(peer), keys
+        if keys != before:
+            self._on_learned(peer)
+
+    def forget(self, peer: NodeId) -> None:
+        """Forget a peer that is not connected any more."""
+        self._shown.pop(peer, None)

@@ -1,0 +1,174 @@
+"""What a node brings to all its sync sessions, whichever side of them it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bitcloud_net.core import mandates
+from bitcloud_net.core.errors import BadMessage, Malformed
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.mandates import GRACE_PERIODS, Mandate
+from bitcloud_net.core.meeting import Meeting
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.nodepool.outcome import Fate, Outcome
+from bitcloud_net.nodepool.session_reads import SessionReads, Stray
+from bitcloud_net.wire import negentropy
+from bitcloud_net.wire import sync_session as wire
+from bitcloud_net.wire.range_index import RangeIndex
+
+MAX_NEWS_ROWS: Final = 256
+"""Rows that one side lacks, up to which they are news for others too, such as a node that has just
+joined; more is catching up."""
+NEWS_HOPS: Final = 2
+"""How far such rows are pushed on."""
+
+
+class SyncedRows(Protocol):
+    """What a session needs of the nodepool (``nodepool.row_store``)."""
+
+    @property
+    def reads(self) -> SessionReads: ...
+
+    async def take(
+        self, of: int, raws: Sequence[bytes], *, source: NodeId | None
+    ) -> tuple[Outcome, ...]: ...
+
+    async def note_kept(self, of: int, rows: Sequence[Stray], *, peer: NodeId) -> None: ...
+
+    def is_settled(self, row_id: bytes) -> bool: ...
+
+
+class Allowance(Protocol):
+    """What one partner may still cost in this period."""
+
+    def spend(self, size: int) -> None:
+        """Count bytes of rows.
+
+        Raises:
+            Refused: ``budget``: it is used up.
+        """
+
+    async def rest(self) -> None:
+        """Wait until this partner's rows may be checked again."""
+
+    def note_checked(self, rows: int) -> None:
+        """Count rows whose signatures were checked."""
+
+
+class Persons(Protocol):
+    """The keys that this machine acts for, and what others have shown (``protocols.persons``)."""
+
+    async def mandates(self, peer: NodeId, period: int) -> tuple[Mandate, ...]:
+        """Return what is shown to ``peer`` in ``period``."""
+
+    def note(self, peer: NodeId, keys: frozenset[bytes]) -> None:
+        """Hear which keys ``peer`` has shown that it acts for, its own among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One node as a side of sessions."""
+
+    node: NodeId
+    rows: SyncedRows
+    persons: Persons
+    now_s: Callable[[], int]  # the own clock
+    relay: Callable[[Sequence[SignedRow], int, NodeId], None]  # rows that were new here, hops, from
+
+    async def take(
+        self, of: int, raws: Sequence[bytes], *, source: NodeId, allowance: Allowance
+    ) -> tuple[Outcome, ...]:
+        """Offer what a peer sent to the nodepool.
+
+        Raises:
+            Refused: ``budget``.
+            PeerFault: a row came that an honest node would not hold.
+        """
+        allowance.spend(sum(map(len, raws)))
+        await allowance.rest()
+        outcomes = await self.rows.take(of, raws, source=source)
+        allowance.note_checked(_checked(outcomes))
+        _blame(outcomes, source)
+        return outcomes
+
+    def meet(
+        self,
+        peer: NodeId,
+        *,
+        own: tuple[int, Iterable[Mandate]],
+        other: tuple[int, Iterable[Mandate]],
+        depths: Mapping[int, int],
+    ) -> Meeting:
+        """Return the meeting with a peer, from clock and mandates of both sides.
+
+        Raises:
+            PeerFault: it shows a mandate that it does not have.
+        """
+        period, others = own[0] // PERIOD_S, other[0] // PERIOD_S
+        shown = other[1] if abs(period - others) <= GRACE_PERIODS else ()
+        theirs = self._checked_keys(peer, shown, others)
+        self.persons.note(peer, theirs)
+        return Meeting(
+            peer=peer,
+            period=min(period, others),
+            ours=frozenset({self.node, *(mandate.key for mandate in own[1])}),
+            theirs=theirs,
+            depths=depths,
+        )
+
+    def _checked_keys(
+        self, peer: NodeId, shown: Iterable[Mandate], period: int
+    ) -> frozenset[bytes]:
+        keys: set[bytes] = {peer}
+        for mandate in shown:
+            try:
+                mandates.check(mandate, node=peer, peer=self.node, period=period)
+            except Malformed as error:
+                raise BadMessage("a mandate that is not its own", peer=peer) from error
+            keys.add(mandate.key)
+        return frozenset(keys)
+
+
+def states_of(
+    view: Mapping[int, RangeIndex], depths: Mapping[int, int]
+) -> tuple[wire.SetState, ...]:
+    """Return the states of the sets in a view; ``depths`` are our own."""
+    return tuple(
+        wire.SetState(
+            set=number,
+            depth=depths[number],
+            count=len(items),
+            fingerprint=negentropy.fingerprint(items, 0, len(items)),
+        )
+        for number, items in view.items()
+    )
+
+
+def new_rows(outcomes: Sequence[Outcome]) -> list[SignedRow]:
+    """Return the rows that were accepted, which nobody had brought before."""
+    return [o.row for o in outcomes if o.fate is Fate.ACCEPTED and o.row is not None]
+
+
+def count(outcomes: Sequence[Outcome], fate: Fate) -> int:
+    """Return how many rows had this fate."""
+    return sum(outcome.fate is fate for outcome in outcomes)
+
+
+def _checked(outcomes: Sequence[Outcome]) -> int:
+    """Return for how many rows a signature was looked at."""
+    return len(outcomes) - count(outcomes, Fate.KNOWN) - count(outcomes, Fate.STALE)
+
+
+def _blame(outcomes: Sequence[Outcome], peer: NodeId) -> None:
+    """Raise when a row came that its sender should have refused itself."""
+    for outcome in outcomes:
+        if outcome.is_senders_fault:
+            raise BadMessage(
+                f"sent a row that does not hold: {outcome.reason}",
+                peer=peer,
+                evidence=outcome.row.raw if outcome.row else b"",
+                reason=outcome.code,
+            )
