@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bitcloud_net.core.errors import BadMessage, LocalFault, Malformed, Refused
-from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.core.units import HASH_BYTES, KIB, PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.session_reads import Readers
@@ -17,6 +17,8 @@ from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.range_index import RangeIndex
 
+SESSION_COST_BYTES: Final = 16 * KIB
+"""What one ``Hello`` counts for: some milliseconds for mandates and for the states of all sets."""
 IDLE_S: Final = 30.0
 """How long the answering side waits for the next question before it ends the stream."""
 
@@ -71,6 +73,7 @@ class _Answering:
                 return await self._take(request)
 
     async def _hello(self, hello: wire.Hello) -> wire.Answer:
+        self._allowance.compare(SESSION_COST_BYTES)
         now_s, peer = self._side.now_s(), self._stream.peer
         mandates = await self._side.persons.mandates(peer, now_s // PERIOD_S)
         meeting = self._side.meet(
@@ -81,7 +84,6 @@ class _Answering:
         )
         self._shown, self._readers = meeting.theirs, None
         self._view = await self._reads.view(meeting)
-        self._rounds.clear()
         states = states_of(self._view, self._reads.depths)
         return wire.HelloIs(now_s=now_s, mandates=mandates, states=states)
 
@@ -92,9 +94,12 @@ class _Answering:
         self._rounds[recon.set] += 1
         if self._rounds[recon.set] > wire.MAX_ROUNDS:
             raise Refused("too many rounds", code="too-many-rounds")
-        return wire.ReconIs(message=negentropy.respond(items, recon.message))
+        message = negentropy.respond(items, recon.message)
+        self._allowance.compare(len(recon.message) + len(message))
+        return wire.ReconIs(message=message)
 
     async def _rows_are(self, of: int, ids: list[bytes] | tuple[bytes, ...]) -> wire.Answer:
+        self._allowance.compare(HASH_BYTES * len(ids))
         considered, raws = await self._reads.raws(
             of, ids, readers=await self._peers_readers(), max_bytes=wire.MAX_BATCH_BYTES
         )
@@ -102,6 +107,7 @@ class _Answering:
         return wire.RowsAre(considered=considered, raws=tuple(raws))
 
     async def _look(self, look: wire.Look) -> wire.Answer:
+        self._allowance.compare(HASH_BYTES * len(look.glances))
         marks, raws = await self._reads.look(
             look.set,
             look.glances,

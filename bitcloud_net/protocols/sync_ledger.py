@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import statistics
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import Final
 
 from bitcloud_net.core.errors import Refused
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.tables import DEFAULT_PARTNERS
-from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.core.units import MIB, PERIOD_S
 from bitcloud_net.protocols.pace import Pace
 from bitcloud_net.protocols.row_push import RowPush
 from bitcloud_net.protocols.sync import SyncReport
 from bitcloud_net.views import SyncHealth
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The most that one peer may cost in one period, both ways."""
+
+    rows_bytes: int
+    compare_bytes: int
+    """What moves no rows and costs time all the same: 16 KiB for each session, messages of
+    reconciliation as they are, and 32 bytes for each row that is asked for or shown."""
+
+
+ASSIGNED: Final = Budget(rows_bytes=256 * MIB, compare_bytes=32 * MIB)
+"""A partner: a first sync of half a million rows, or 2,000 sessions that find nothing."""
+COURTESY: Final = Budget(rows_bytes=4 * MIB, compare_bytes=2 * MIB)
+"""A known node of a large network that is not assigned to us."""
+
+
 class SyncLedger:
     """What the sessions came to."""
 
     def __init__(self) -> None:
-        self.spent: dict[tuple[NodeId, int], int] = {}
+        self.spent: Counter[tuple[NodeId, int]] = Counter()  # bytes of rows, by peer and period
+        self.compared: Counter[tuple[NodeId, int]] = Counter()  # bytes of comparing
         self.sessions = 0
         self.failed = 0
         self._received = 0
@@ -55,7 +74,9 @@ class SyncLedger:
 
     def forget_before(self, period: int) -> None:
         """Forget what was spent in earlier periods."""
-        self.spent = {key: size for key, size in self.spent.items() if key[1] >= period}
+        for counted in (self.spent, self.compared):
+            for key in [key for key in counted if key[1] < period]:
+                del counted[key]
 
     def state(self, period: int, waiting: int, push: RowPush) -> SyncHealth:
         """Return the present state."""
@@ -80,22 +101,23 @@ class PeerAllowance:
     """What one peer may cost in one period; shared by its sessions and pushes."""
 
     def __init__(
-        self,
-        spent: dict[tuple[NodeId, int], int],
-        key: tuple[NodeId, int],
-        limit: int,
-        pace: Pace | None,
+        self, ledger: SyncLedger, key: tuple[NodeId, int], budget: Budget, pace: Pace | None
     ) -> None:
-        self._spent = spent
+        self._ledger = ledger
         self._key = key
-        self._limit = limit
+        self._budget = budget
         self._pace = pace
 
     def spend(self, size: int) -> None:
-        total = self._spent.get(self._key, 0) + size
-        if total > self._limit:
+        self._count(self._ledger.spent, size, self._budget.rows_bytes)
+
+    def compare(self, size: int) -> None:
+        self._count(self._ledger.compared, size, self._budget.compare_bytes)
+
+    def _count(self, counted: Counter[tuple[NodeId, int]], size: int, limit: int) -> None:
+        if counted[self._key] + size > limit:
             raise Refused("this period's budget for you is used up", code="budget")
-        self._spent[self._key] = total
+        counted[self._key] += size
 
     async def rest(self) -> None:
         if self._pace is not None:

@@ -51,6 +51,13 @@ class Allowance(Protocol):
             Refused: ``budget``: it is used up.
         """
 
+    def compare(self, size: int) -> None:
+        """Count bytes of comparing, which moves no rows and costs time all the same.
+
+        Raises:
+            Refused: ``budget``: it is used up.
+        """
+
     async def rest(self) -> None:
         """Wait until this partner's rows may be checked again."""
 

@@ -21,8 +21,9 @@ from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.partners import NodeRing, assign, may_ask
 from bitcloud_net.core.table_rules import DEFAULT_PARTNERS
-from bitcloud_net.core.units import MIB, PERIOD_S
+from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId, Stream
+from bitcloud_net.protocols import sync_ledger
 from bitcloud_net.protocols.pace import Pace
 from bitcloud_net.protocols.persons import Persons
 from bitcloud_net.protocols.row_news import NewsRows, RowNews
@@ -48,10 +49,6 @@ MAX_SERVED: Final = 64
 """Streams answered at a time, pushes included; more are closed and come again."""
 MAX_SERVED_PER_PEER: Final = 4
 """The same for one peer: a session and a push each way is all it needs."""
-BUDGET_BYTES: Final = 256 * MIB
-"""Rows that one peer may cost in one period, both ways: a first sync of half a million rows."""
-COURTESY_BYTES: Final = 4 * MIB
-"""The same for a known node of a large network that is not assigned to us."""
 CATCH_UP_S: Final = 3600
 """Who was in step with nobody for so long takes rows as fast as it can check them."""
 REPLACEMENTS: Final = 4
@@ -184,13 +181,13 @@ class Syncer:
             self._served += Counter()  # drops who is at zero
 
     def _allowance(self, peer: NodeId) -> PeerAllowance:
-        limit = BUDGET_BYTES
+        budget = sync_ledger.ASSIGNED
         if len(self._ring) > 4 * DEFAULT_PARTNERS and not may_ask(
             self._ring, self._network.node_id, peer, self._beacon(self._clock.period())
         ):
-            limit = COURTESY_BYTES
+            budget = sync_ledger.COURTESY
         pace = None if self._catches_up else self._paces.setdefault(peer, Pace())
-        return PeerAllowance(self._ledger.spent, (peer, self._clock.period()), limit, pace)
+        return PeerAllowance(self._ledger, (peer, self._clock.period()), budget, pace)
 
     @property
     def _catches_up(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.lowlevel
 from grids import FixedClock, Member, key_of, open_member, until, write_person
 
 from bitcloud_net.core import encoding
@@ -15,9 +16,11 @@ from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.row_bodies import UserBody
 from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.units import MIB
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.net.network import ProtocolId, Stream
-from bitcloud_net.protocols import pace
+from bitcloud_net.protocols import pace, sync_ledger
+from bitcloud_net.protocols.sync_ledger import Budget
 from bitcloud_net.services import syncer
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
@@ -84,6 +87,9 @@ RUDE: dict[str, Callable[[], bytes]] = {
     "a forged row": lambda: framed(wire.Rows(set=1, raws=(forged_row(),))),
     "bytes that are no row": lambda: framed(wire.Rows(set=1, raws=(b"row",))),
     "a proof of nothing": lambda: framed(wire.Rows(set=0, raws=(b"proof",))),
+    "endless ranges": lambda: (
+        framed(HELLO) + framed(wire.Recon(set=1, message=b"\x61" + b"\x01\x00\x00" * 20_000))
+    ),
     "broken reconciliation": lambda: (
         framed(wire.Hello(now_s=0, sets=(wire.SetDepth(set=1),)))
         + framed(wire.Recon(set=1, message=b"\x61\xff"))
@@ -150,7 +156,7 @@ async def test_endless_rounds_are_refused(tmp_path: Path, autojump_clock: object
 async def test_the_budget_ends_a_flood(
     tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syncer, "BUDGET_BYTES", 3_000)
+    monkeypatch.setattr(sync_ledger, "ASSIGNED", Budget(rows_bytes=3_000, compare_bytes=MIB))
     async with one_and_rude(tmp_path) as (member, rude):
         stream = await open_stream(member, rude)
         flood = wire.Rows(set=1, raws=(good_row().raw,) * 4)
@@ -165,6 +171,53 @@ async def test_the_budget_ends_a_flood(
         member.clock.forward(1)
         fresh = await ask(await open_stream(member, rude), flood)
         assert isinstance(fresh, wire.Took)
+
+
+DEAR_QUESTIONS: dict[str, wire.Request] = {
+    "the states of all sets": HELLO,
+    "rows that nobody has": wire.Want(set=1, ids=tuple(bytes([at, 1]) * 16 for at in range(200))),
+    "a range compared": wire.Recon(set=2, message=bytes.fromhex("61000001") + bytes(16)),
+}
+
+
+@pytest.mark.parametrize("name", DEAR_QUESTIONS)
+async def test_questions_that_move_no_rows_have_a_budget_too(
+    tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    limit = Budget(rows_bytes=MIB, compare_bytes=200_000)
+    monkeypatch.setattr(sync_ledger, "ASSIGNED", limit)
+    async with one_and_rude(tmp_path) as (member, rude):
+        await write_person(member.store, key_of("mary"), FOLDER)
+        asked = answered = 0
+        while asked < 10_000:
+            stream = await open_stream(member, rude)  # a new one, so that rounds count anew
+            answers = [await ask(stream, HELLO)]
+            answers += [await ask(stream, DEAR_QUESTIONS[name]) for _ in range(10)]
+            stream.reset()
+            await trio.lowlevel.checkpoint()
+            refused = [each for each in answers if isinstance(each, wire.RefusedIs)]
+            asked, answered = asked + 11, answered + 11 - len(refused)
+            if refused:
+                break
+        codes = {each.error_code for each in refused}
+        assert "budget" in codes
+        assert codes <= {"budget", "unknown-set"}  # without a Hello no set is known
+        assert answered <= limit.compare_bytes // 1_000
+        member.clock.forward(1)
+        assert isinstance(await ask(await open_stream(member, rude), HELLO), wire.HelloIs)
+
+
+async def test_a_new_hello_brings_no_new_rounds(tmp_path: Path, autojump_clock: object) -> None:
+    async with one_and_rude(tmp_path) as (member, rude):
+        await write_person(member.store, key_of("mary"), FOLDER)
+        stream = await open_stream(member, rude)
+        query = wire.Recon(set=Table.USER, message=bytes.fromhex("61000001") + bytes(16))
+        for _ in range(wire.MAX_ROUNDS):
+            await ask(stream, HELLO)
+            assert isinstance(await ask(stream, query), wire.ReconIs)
+        refused = await ask(stream, query)
+        assert isinstance(refused, wire.RefusedIs)
+        assert refused.error_code == "too-many-rounds"
 
 
 def lie(request: wire.Request, count: int, *, stingy: bool) -> wire.Answer:
