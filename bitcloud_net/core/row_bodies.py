@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bitcloud_net.core.bodies import apps, heads, market, network, people, storage
+from bitcloud_net.core.bodies import apps, certificates, heads, market, network, people, storage
 from bitcloud_net.core.bodies.apps import AppBody, DefinitionBody, app_body
+from bitcloud_net.core.bodies.certificates import CertificateBody
 from bitcloud_net.core.bodies.fields import Body, parse_fields, plain_fields
 from bitcloud_net.core.bodies.heads import HeadBody
 from bitcloud_net.core.bodies.kinds import Kind, Parents, RowLike
@@ -43,6 +44,7 @@ __all__ = [
     "MAX_SEALED_FILE_BYTES",
     "AppBody",
     "Body",
+    "CertificateBody",
     "DefinitionBody",
     "FaultBody",
     "FileBody",
@@ -59,7 +61,7 @@ __all__ = [
     "parse_body",
 ]
 
-_MODULES = (network, people, storage, apps, market, heads)
+_MODULES = (network, people, storage, apps, market, heads, certificates)
 
 KINDS: Mapping[int, Kind] = MappingProxyType(
     {kind.rule.table: kind for module in _MODULES for kind in module.KINDS}

@@ -11,11 +11,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from bitcloud_net.core.app_tables import parse_definition
+from bitcloud_net.core.certificates import certificate_of
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
-from bitcloud_net.core.row_bodies import DefinitionBody, IdentityBody, parents_of
+from bitcloud_net.core.row_bodies import CertificateBody, DefinitionBody, IdentityBody, parents_of
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table
 from bitcloud_net.core.units import GIB, MIB
@@ -38,6 +39,8 @@ MAX_SHARING_SLOT = 4
 rows whatever came first, and a person who uses one key on a few computers is not cut off."""
 MAX_FAULTS_PER_TARGET = 16
 """Fault rows about one node (R-NP-07)."""
+LASTING = (Table.IDENTITY, Table.CERTIFICATE)
+"""What a node says once and for long: only a fraud takes it away, and not some hours of faults."""
 MAX_APP_TABLE_BYTES = 64 * MIB
 """Rows of one table of an application."""
 MAX_POOL_BYTES = 4 * GIB
@@ -127,6 +130,8 @@ class Acceptance:
             _check_identity(row, row.body)
         if isinstance(row.body, DefinitionBody):
             _check_definition(row, row.body)
+        if isinstance(row.body, CertificateBody):
+            certificate_of(row)
         if row.body is not None and not 0 <= life <= rule.max_life_periods:
             raise Malformed(
                 f"a {rule.name} row lives at most {rule.max_life_periods} periods",
@@ -142,12 +147,12 @@ class Acceptance:
 
     def _check_standing(self, row: SignedRow) -> None:
         """Refuse what a banned node says as a node. A person's files are not touched by bans, and
-        an identity by fraud alone.
+        ``LASTING`` rows by fraud alone.
         """
         if not self.registry.rule_of(row.table).writers & Role.NODE:
             return
         sql = "SELECT 1 FROM np_ban WHERE target = ? AND until >= ? AND (reason = ? OR ?)"
-        any_reason = row.table is not Table.IDENTITY
+        any_reason = row.table not in LASTING
         if self._db.execute(sql, (row.owner, self.now, FRAUD, any_reason)).fetchone():
             raise Malformed("the node is banned", code="owner-banned")
 
@@ -227,7 +232,7 @@ class Acceptance:
             window = (ban.since - WINDOW_PERIODS + 1, self.now)
             self._db.execute(_KEEP_WORDS, (ban.since, ban.target, *window))
         for rule in self.registry.rules:
-            keeps = rule.table is Table.IDENTITY and ban.reason != FRAUD
+            keeps = rule.table in LASTING and ban.reason != FRAUD
             if rule.writers & Role.NODE and not keeps:
                 self.writer.drop("owner = ? AND tbl = ?", (ban.target, rule.table))
         return True

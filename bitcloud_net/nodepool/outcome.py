@@ -32,6 +32,7 @@ SENDERS_FAULT = frozenset(
         "slot-too-high",
         "bad-identity",
         "bad-definition",
+        "bad-certificate",
         "check-failed",
         "bad-proof",
         "malformed",

@@ -23,6 +23,7 @@ from bitcloud_net.core.mandates import give
 from bitcloud_net.core.partners import NodeRing, assign, position_of
 from bitcloud_net.core.row_bodies import (
     Body,
+    CertificateBody,
     FaultBody,
     FileBody,
     FolderBody,
@@ -71,6 +72,8 @@ BODIES: list[tuple[str, bytes, Body]] = [
     ("a fault", b"t" * 32, FaultBody(reason=FaultReason.TOO_SLOW, count=9, recent=0b100101)),
     ("a head", PUBLIC_HEAD, HeadBody(tables=HEADS)),
     ("a head for a publisher's people", b"p" * 32, HeadBody(tables=HEADS[:1])),
+    ("a revoked user", bytes([0x82]) + b"u" * 32, CertificateBody(since=PERIOD, reason=6)),
+    ("trust", b"\3" + b"p" * 32, CertificateBody(since=PERIOD - 9, reason=0)),
     ("an identity", b"\1", IdentityBody(day=PERIOD // 144, nonce=7, registered=PERIOD)),
 ]
 TABLES = {
@@ -82,6 +85,7 @@ TABLES = {
     FaultBody: Table.FAULT,
     IdentityBody: Table.IDENTITY,
     HeadBody: Table.HEAD,
+    CertificateBody: Table.CERTIFICATE,
 }
 
 
@@ -98,6 +102,15 @@ def good_rows() -> list[Json]:
         ("a deleted file", make(Table.FILE, b"1" * 16, None, seq=2, expires=PERIOD + life)),
         ("the largest numbers", make(Table.USER, b"", user, seq=2**63 - 1, slot=2**63 - 1)),
         ("a row of the first period", make(Table.USER, b"", user, seq=0, period=0, expires=0)),
+        (
+            "a node of a gateway, signed by both",
+            make(
+                Table.CERTIFICATE,
+                b"\1" + OTHER.public,
+                CertificateBody(since=PERIOD, reason=0),
+                co_signers=[OTHER],
+            ),
+        ),
         ("a co-owner signs too", make(Table.USER, b"", user, co_signers=[OTHER])),
     ]
     return [

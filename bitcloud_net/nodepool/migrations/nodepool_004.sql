@@ -72,3 +72,17 @@ CREATE TABLE np_depth (
     over  INTEGER NOT NULL, -- periods for which the own shard was too large
     under INTEGER NOT NULL  -- or too small
 ) STRICT;
+
+
+CREATE TABLE certificate (
+    key     BLOB    NOT NULL PRIMARY KEY, -- owner || kind || subject
+    owner   BLOB    NOT NULL,
+    kind    INTEGER NOT NULL, -- 1 node, 2 user, 3 trust, 4 merge, 5 delegate; revoked: 128 more
+    subject BLOB    NOT NULL,
+    since   INTEGER NOT NULL, -- period
+    reason  INTEGER NOT NULL, -- of a revocation; else 0
+    seq     INTEGER NOT NULL,
+    period  INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX certificate_subject ON certificate (subject);

@@ -206,3 +206,16 @@ CREATE TABLE head (
     period    INTEGER NOT NULL,
     expires   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE certificate (
+    key     BLOB    NOT NULL PRIMARY KEY, -- owner || kind || subject
+    owner   BLOB    NOT NULL,
+    kind    INTEGER NOT NULL, -- 1 node, 2 user, 3 trust, 4 merge, 5 delegate; revoked: 128 more
+    subject BLOB    NOT NULL,
+    since   INTEGER NOT NULL, -- period
+    reason  INTEGER NOT NULL, -- of a revocation; else 0
+    seq     INTEGER NOT NULL,
+    period  INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX certificate_subject ON certificate (subject);

@@ -1,0 +1,83 @@
+"""Certificates in the nodepool: who may say what, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from grids import NOW, FixedClock, key_of, on_the_spot
+
+from bitcloud_net.core.audience import EVERYBODY, audience_of
+from bitcloud_net.core.bodies.certificates import CertificateBody, CertificateKind
+from bitcloud_net.core.certificates import key_of as suffix_of
+from bitcloud_net.core.rows import SignedRow, make_row
+from bitcloud_net.core.table_rules import rule_of
+from bitcloud_net.core.tables import YEAR_PERIODS, Table
+from bitcloud_net.core.verdicts import Ban, FaultReason
+from bitcloud_net.nodepool.outcome import Fate
+from bitcloud_net.nodepool.row_store import RowStore, open_row_store
+
+GATEWAY, NODE, PEER = key_of("gateway"), key_of("node"), key_of("peer").node_id
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[RowStore]:
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as opened:
+        yield opened
+
+
+def certificate(
+    kind: CertificateKind, *, agrees: bool = False, reason: int = 0, seq: int = 1, slot: int = 0
+) -> SignedRow:
+    return make_row(
+        Table.CERTIFICATE,
+        suffix_of(kind, NODE.public, revoked=reason > 0),
+        CertificateBody(since=NOW, reason=reason),
+        signer=GATEWAY,
+        co_signers=[NODE] if agrees else [],
+        seq=seq,
+        period=NOW,
+        slot=slot,
+        expires=NOW + YEAR_PERIODS,
+    )
+
+
+async def test_both_sides_have_to_sign(store: RowStore) -> None:
+    claimed = await store.accept(certificate(CertificateKind.NODE).raw, source=PEER)
+    assert (claimed.fate, claimed.code) == (Fate.REFUSED, "bad-certificate")
+    assert claimed.is_senders_fault
+    signed = certificate(CertificateKind.NODE, agrees=True)
+    assert (await store.accept(signed.raw, source=PEER)).fate is Fate.ACCEPTED
+    broken = signed.raw[:-1] + bytes([signed.raw[-1] ^ 1])
+    assert (await store.accept(broken, source=PEER)).fate is not Fate.ACCEPTED
+
+
+async def test_it_can_be_asked_for_in_sql(store: RowStore) -> None:
+    await store.accept(certificate(CertificateKind.TRUST).raw, source=PEER)
+    revoked = certificate(CertificateKind.TRUST, reason=FaultReason.CORRUPT_DATA, slot=1)
+    await store.accept(revoked.raw, source=PEER)
+    sql = "SELECT owner, kind, subject, since, reason FROM certificate ORDER BY kind"
+    found = await store.database.read(lambda db: db.execute(sql).fetchall())
+    assert found == [
+        (GATEWAY.public, 3, NODE.public, NOW, 0),
+        (GATEWAY.public, 131, NODE.public, NOW, 6),
+    ]
+
+
+async def test_some_hours_of_faults_do_not_cost_certificates(store: RowStore) -> None:
+    await store.accept(certificate(CertificateKind.TRUST).raw, source=PEER)
+    for reason, left in (("too-slow", 1), ("fraud", 0)):
+        until = NOW + left + 5 - 4 * left
+        await store.ban(Ban(target=GATEWAY.node_id, since=NOW, until=until, reason=reason))
+        assert store.counts[Table.CERTIFICATE] == left
+
+
+@pytest.mark.parametrize("kind", CertificateKind)
+def test_whom_one_certifies_or_trusts_is_not_for_everybody(kind: CertificateKind) -> None:
+    both = kind in (CertificateKind.NODE, CertificateKind.MERGE, CertificateKind.DELEGATE)
+    said, rule = certificate(kind, agrees=both), rule_of(Table.CERTIFICATE)
+    private = kind in (CertificateKind.USER, CertificateKind.TRUST)
+    parties = frozenset({GATEWAY.public, NODE.public})
+    assert audience_of(said, rule) == (parties if private else EVERYBODY)
+    assert audience_of(certificate(kind, reason=6), rule) is EVERYBODY
