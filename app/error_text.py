@@ -70,6 +70,7 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     ),
     # Files on this computer
     "no-such-file": ("The file is no longer where it was.", "Choose it again."),
+    "missing": ("The file is no longer where it was.", "Choose it again."),
     "unreadable": ("The file cannot be read.", "Check its permissions."),
     "unwritable": ("The folder cannot be written.", "Choose another one."),
     "symlink": ("Links to other files are not published.", "Publish the file itself."),
@@ -82,7 +83,21 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "bad-path": ("This place cannot be used.", "Choose another one."),
     "not-a-folder": ("Something of that name is in the way.", "Choose another place."),
     "name-taken": ("There are too many files of this name.", "Choose another folder."),
+    "no-such-folder": ("The folder is no longer there.", "Choose another one."),
+    "cut-off": ("It was cut off.", "It goes on with the next start, or do the same again."),
+    "no-such-transfer": ("This transfer is over.", "Do the same again."),
+    "transfer-done": ("This transfer is over.", "There is nothing left to do."),
     # This computer
+    "cannot-write": ("The home of Bitcloud cannot be written.", "Check disk and permissions."),
+    "store-damaged": ("The folder with what you lend is damaged.", "Check the disk."),
+    "settings-damaged": ("The settings are damaged.", "Mend or remove “settings.toml”."),
+    "database-damaged": ("The database is damaged.", "Start again: it is rebuilt from the grid."),
+    "database-unusable": ("The database cannot be used.", "Check disk and permissions."),
+    "no-key-store": ("This system has no key store.", "Use a passphrase instead."),
+    "key-missing": (
+        "The key that opens this home is not in the system's key store.",
+        "Restore your identity from its recovery words.",
+    ),
     "disk-full": ("The disk of this computer is full.", "Make room, then resume."),
     "disk-failed": ("The disk of this computer failed.", "Check it, then try again."),
     "disk-forbidden": ("The disk or folder is not writable for you.", "Check its permissions."),
@@ -137,6 +152,13 @@ _BY_CODE: dict[str, tuple[str, str]] = {
         "This computer is banned for the moment.",
         "The Contribute page says why, and until when.",
     ),
+    "must-mine-again": (
+        "This computer was away too long, so its identity no longer counts.",
+        "Contribute again: another one is earned by itself.",
+    ),
+    "missing-parent": ("The row it belongs to is not there.", "Write that one first."),
+    "app-full": ("The table of this application is full.", "Remove rows, or wait until some end."),
+    "pool-full": ("The shared database is full.", "Wait until rows end."),
     "row-too-large": ("The row is larger than this table allows.", "Shorten it."),
     "slots-used-up": ("You wrote many rows in a short time.", "Try again in ten minutes."),
     # Nodes that break the rules
@@ -157,8 +179,13 @@ _BY_CLASS: tuple[tuple[type[BitcloudError], str, str], ...] = (
     (PeerFault, "A node broke the rules and was refused.", "Other nodes take its place."),
 )
 
-_OWN_WORDS = frozenset({"sql-error", "bad-json", "bad-body", "bad-key"})
-"""Codes of what is wrong with a person's own statement or row; no peer can cause these."""
+OWN_FILE_CODES = frozenset(
+    {"missing", "unreadable", "symlink", "not-a-file", "file-changed", "same-name"}
+)
+"""What can be wrong with a file of this computer; the node's own words name it."""
+
+_OWN_WORDS = OWN_FILE_CODES | {"sql-error", "bad-json", "bad-body", "bad-key"}
+"""Codes of what is wrong with a person's own file, statement or row; no peer can cause these."""
 
 _BUG = (
     "Bitcloud made a mistake.",
@@ -184,14 +211,18 @@ def explain(error: BaseException) -> ErrorText:
 
 
 def explain_own(error: BaseException) -> ErrorText:
-    """Return what to show about a text that the person wrote here: for those codes the node's own
-    words, which say where it is wrong."""
+    """Return what to show about a file, statement or row of this person: for those codes the
+    node's own words, which say where it is wrong."""
     if isinstance(error, BadInput) and error.code in _OWN_WORDS:
-        words = error.message.removeprefix("SQL: ").rstrip(".")
-        found = explain_code(error.code)
-        sentence = words[:1].upper() + words[1:] + "."
-        return ErrorText(sentence=sentence, advice=found.advice if found else "")
+        return own_words(error.code, error.message.removeprefix("SQL: "))
     return explain(error)
+
+
+def own_words(code: str, words: str) -> ErrorText:
+    """Return words of this computer's own node as a sentence, with the advice of its code."""
+    found = explain_code(code)
+    sentence = words[:1].upper() + words[1:].rstrip(".") + "."
+    return ErrorText(sentence=sentence, advice=found.advice if found else "")
 
 
 def explain_code(code: str | None) -> ErrorText | None:

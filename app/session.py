@@ -17,7 +17,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.bridge import Bridge, Job
-from app.error_text import explain
+from app.error_text import explain, explain_own
 from app.models.listing import Listing, ListingState, is_inside, parent_path, search
 from bitcloud_net.api import (
     BanView,
@@ -317,7 +317,11 @@ class Session(QObject):
 
     def publish(self, sources: Sequence[Path], to: str) -> None:
         """Publish files and folders below ``to``; the transfer shows up by itself."""
-        self.call(lambda client: client.publish(sources, to, wait=False))
+
+        def failed(error: BaseException) -> None:
+            self.notice.emit(Tone.ERROR, str(explain_own(error)))
+
+        self.call(lambda client: client.publish(sources, to, wait=False), failed=failed)
 
     def save(self, target: str, destination: Path) -> None:
         """Fetch a file or folder to ``destination``; the transfer shows up by itself."""

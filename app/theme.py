@@ -154,7 +154,8 @@ QTableView {{ background: {card}; border: 1px solid {line}; border-radius: 10px;
   {line}; color: {text}; outline: none; }}
 QHeaderView {{ background: {side}; border: none; }}
 QHeaderView::section {{ background: {side}; color: {second}; border: none; border-bottom: 1px solid
-  {line}; border-right: 1px solid {line}; padding: 5px 10px; font-size: 12px; font-weight: 600; }}
+  {line}; border-right: 1px solid {line}; padding: 5px 20px 5px 10px; font-size: 12px;
+  font-weight: 600; }}
 QHeaderView::section:vertical {{ color: {caption}; font-size: 11px; font-weight: 400;
   padding: 0 8px; }}
 QTableCornerButton::section {{ background: {side}; border: none; border-bottom: 1px solid {line};

@@ -75,7 +75,9 @@ class WriteRowDialog(Dialog):
         self._table.set_name(self.tr("Table"))
         self._key.setAccessibleName(self.tr("Key"))
         self._key.setMaxLength(MAX_KEY_CHARACTERS)
-        self._key.setPlaceholderText(self.tr("what follows your own key, in hexadecimal"))
+        self._key.setPlaceholderText(
+            self.tr("what follows your own key, in hexadecimal; often nothing")
+        )
         self._values.setAccessibleName(self.tr("Values"))
         self._values.setProperty("role", "code")
         self._values.setFont(code_font())

@@ -329,6 +329,7 @@ class DatabasePage(QWidget):
         self.run_button.rename(self.tr("Stop") if running else self.tr("Run"))
         self.run_button.set_icon("stop" if running else "play")
         self._stack.setEnabled(not running)
+        self._export.setEnabled(not running)
         self._cut_off.setText("")
 
     def _show_time(self) -> None:
@@ -408,7 +409,9 @@ class DatabasePage(QWidget):
             item = menu.addAction(name.replace("&", "&&"))
             item.triggered.connect(lambda _checked=False, act=action: act())
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(button.mapToGlobal(QPoint(0, button.height() + 4)))
+        wide = menu.sizeHint().width()
+        left = button.width() - wide  # these buttons stand at the right edge
+        menu.popup(button.mapToGlobal(QPoint(left, button.height() + 4)))
         return menu
 
     # Taking along

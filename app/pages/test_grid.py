@@ -110,6 +110,10 @@ class FileStates(QWidget):
         self.setAccessibleName(", ".join(f"{e.name}: {self._words(d)}" for e, d in files))
         self.update()
 
+    def is_shown(self) -> bool:
+        """Whether there is any file to follow."""
+        return bool(self._files)
+
     def _words(self, details: Details | None) -> str:
         if details is None:
             return self.tr("asking…")
@@ -170,6 +174,7 @@ class TestGridPage(QWidget):
         self._all.clicked.connect(lambda: self._slider.setValue(self._count()))
         session.test_grid_changed.connect(self.refresh)
         session.bans_changed.connect(self.refresh)
+        session.listing_changed.connect(self._on_listing)
         session.status_changed.connect(self._show_promise)
         self.refresh()
 
@@ -236,6 +241,7 @@ class TestGridPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Ask the files when the page is opened."""
         super().showEvent(event)
+        self._on_listing()
         self._ask_later.start()
 
     def refresh(self) -> None:
@@ -278,6 +284,12 @@ class TestGridPage(QWidget):
             self._session.set_running_nodes(self._slider.value())
 
     # Files
+
+    def _on_listing(self) -> None:
+        """Look for files to follow, where the person has not opened a folder with any yet."""
+        if self.isVisible() and not self._states.is_shown():
+            self._session.look_further()
+            self._ask_later.start()
 
     def _ask_files(self) -> None:
         if not self.isVisible():

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.error_text import explain_code
+from app.error_text import OWN_FILE_CODES, ErrorText, explain_code, own_words
 from app.icons import draw_icon
 from app.models.transfer_model import TRANSFER_ROLE, TransferModel
 from app.session import Session, now_s
@@ -47,8 +47,8 @@ BUTTON = 32.0
 
 def state_text(transfer: Transfer) -> str:
     """Return a transfer's state and, when it does not move, why, and what comes next."""
-    reason = explain_code(transfer.reason_code)
-    why = f"{reason.sentence} {reason.advice}".strip() if reason else ""
+    reason = _reason(transfer)
+    why = str(reason) if reason else ""
     texts = {
         TransferState.WAITING: why or tr("Waiting for its turn."),
         TransferState.RUNNING: progress_text(transfer),
@@ -61,6 +61,14 @@ def state_text(transfer: Transfer) -> str:
         TransferState.CANCELLED: tr("Cancelled. Nothing half done is visible."),
     }
     return texts[transfer.state]
+
+
+def _reason(transfer: Transfer) -> ErrorText | None:
+    """Return why a transfer waits or failed; which file it is, where it is one of ours."""
+    code = transfer.reason_code
+    if transfer.kind is TransferKind.PUBLISH and code in OWN_FILE_CODES and transfer.reason:
+        return own_words(code, transfer.reason)
+    return explain_code(code)
 
 
 def _done_text(transfer: Transfer) -> str:

@@ -37,6 +37,8 @@ from bitcloud_net.api import SqlAnswer
 Index = QModelIndex | QPersistentModelIndex
 ROW_HEIGHT = 28
 MIN_WIDTH, MAX_WIDTH = 56, 320
+ARROW_ROOM = 20
+"""Numbers stand below their column's name, which leaves room for the arrow of the order."""
 MEASURED_CELLS = 2_000
 """So many cells decide how wide the columns are at first."""
 MAX_COPIED_CELLS = 50_000
@@ -65,7 +67,7 @@ class _CellDelegate(QStyledItemDelegate):
             colour, used = (tokens.on_selection if chosen else tokens.caption), font(CAPTION_PX)
         is_text = cell is None or isinstance(cell, str)
         align = Qt.AlignmentFlag.AlignLeft if is_text else Qt.AlignmentFlag.AlignRight
-        inner = box.adjusted(10, 0, -10, 0)
+        inner = box.adjusted(10, 0, -10 if is_text else -ARROW_ROOM, 0)
         draw_line_of_text(painter, inner, cell_text(cell), used, colour, align=align)
         if state & QStyle.StateFlag.State_HasFocus and self._view.hasFocus():
             outline_rounded(painter, box, 3, tokens.focus, width=1.5)
@@ -127,7 +129,7 @@ class AnswerGrid(QTableView):
             widest = max((cell_text(row[column]) for row in measured), key=len, default="")
             width = max(
                 names.horizontalAdvance(shown(name, 60)) + 40,
-                metrics.horizontalAdvance(widest) + 28,
+                metrics.horizontalAdvance(widest) + 38,
             )
             self.setColumnWidth(column, max(MIN_WIDTH, min(MAX_WIDTH, width)))
 

@@ -57,7 +57,7 @@ async def _main(plan: NodePlan, report_fd: int, life_fd: int) -> None:
 async def open_node(plan: NodePlan) -> AsyncIterator[api.Client]:
     """Open the node of ``plan``, making its home the first time."""
     if not exists(plan.home):
-        name = f"Test node {plan.index}"
+        name = f"Test node {plan.index + 1}"
         await create_home(plan.home, name=name, lock=OpenLock(), network=plan.network)
     async with api.open_client(
         home=plan.home,

@@ -224,7 +224,6 @@ def test_tables_have_words_counts_and_columns(page: DatabasePage) -> None:
     names = [table.name for table in page._tables]
     assert names[0] == "user"
     assert all(name.startswith("np_") for name in names[-3:])
-    assert all(table.description for table in page._tables)
     shown = page.tree.model()
     assert shown.index(0, 0).data() == "user, people and their names, 8 rows"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,17 @@ from pytestqt.qtbot import QtBot
 
 from app.dialogs.publish import PublishDialog, measure
 from app.file_actions import is_local_address
+from app.pages.transfers import state_text
 from app.preferences import Order, Scheme, ViewMode
 from app.session import NodeState, Tone
-from bitcloud_net.api import EntryKind, TransferState, Unavailable
+from bitcloud_net.api import (
+    BadInput,
+    EntryKind,
+    Transfer,
+    TransferKind,
+    TransferState,
+    Unavailable,
+)
 
 VIDEOS = "Public/Mary/Videos"
 DAWN = f"{VIDEOS}/Dawn over the Alps.webm"
@@ -427,3 +436,34 @@ def test_entries_are_of_the_kinds_we_draw(desk: Desk, qtbot: QtBot) -> None:
     person = desk.session.entry("Public/Mary")
     assert person is not None
     assert person.kind is EntryKind.PERSON
+
+
+def test_the_test_grid_page_finds_files_nobody_opened(make_desk, qtbot: QtBot) -> None:  # type: ignore[no-untyped-def]
+    client = FakeClient(empty=True)
+    client.add("Public/Mary/A/B/deep.bin", 5_000)
+    desk = make_desk(client, opener(client))
+    qtbot.waitUntil(lambda: desk.session.test_grid is not None)
+    desk.window.show_page("test-grid")
+    page = desk.window.test_grid
+    qtbot.waitUntil(lambda: page._files_note.text().startswith("1 of 1"))
+
+
+@pytest.mark.parametrize("code", ["unreadable", "symlink", "file-changed"])
+def test_a_file_that_cannot_be_published_is_named(desk: Desk, qtbot: QtBot, code: str) -> None:
+    words = "/home/mary/Films/\u202eold.webm cannot be read: Permission denied."
+    failed = Transfer(
+        id="t9",
+        kind=TransferKind.PUBLISH,
+        state=TransferState.FAILED,
+        title="Films",
+        target="Public/Mary/Films",
+        reason_code=code,
+        reason=words,
+    )
+    assert "/home/mary/Films/" in state_text(failed)
+    other = replace(failed, kind=TransferKind.FETCH)
+    assert "/home/mary" not in state_text(other)
+    desk.client.errors["publish"] = BadInput(words, code=code)
+    desk.session.publish([Path("/home/mary/Films")], "")
+    qtbot.waitUntil(lambda: "old.webm cannot be read" in desk.window.toast.text)
+    assert "\u202e" not in desk.window.toast.text
