@@ -45,6 +45,11 @@ _BUILT_IN = {
     "certificate": "who is who",
     "head": "how far each owner has counted",
     "np_ban": "nodes this computer refuses",
+    "np_ban_word": "what each ban rests on",
+    "np_share_claim": "what nodes say they hold",
+    "np_service": "until when nodes were there",
+    "np_audience": "who may see rows that are not public",
+    "np_depth": "how deep each table is cut here",
     "np_proof": "rows that convict their owner",
     "np_row": "every row as it was signed",
 }
