@@ -9,13 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bitcloud_net.core.bodies import apps, certificates, heads, market, network, people, storage
+from bitcloud_net.core.bodies import (
+    apps,
+    certificates,
+    contracts,
+    heads,
+    market,
+    network,
+    people,
+    permissions,
+    requests,
+    storage,
+)
 from bitcloud_net.core.bodies.apps import AppBody, DefinitionBody, app_body
 from bitcloud_net.core.bodies.certificates import CertificateBody
+from bitcloud_net.core.bodies.contracts import (
+    BidBody,
+    NodeContractBody,
+    PublisherContractBody,
+    ReceiptSummaryBody,
+)
 from bitcloud_net.core.bodies.fields import Body, parse_fields, plain_fields
 from bitcloud_net.core.bodies.heads import HeadBody
 from bitcloud_net.core.bodies.kinds import Kind, Parents, RowLike
-from bitcloud_net.core.bodies.market import GridBody
+from bitcloud_net.core.bodies.market import GatewayBody, GridBody, PublisherBody, TrustBody
 from bitcloud_net.core.bodies.network import (
     MAX_FAULT_COUNT,
     MAX_NAME_CHARS,
@@ -24,6 +41,12 @@ from bitcloud_net.core.bodies.network import (
     NodeBody,
 )
 from bitcloud_net.core.bodies.people import UserBody
+from bitcloud_net.core.bodies.permissions import PermissionBody
+from bitcloud_net.core.bodies.requests import (
+    GridOwnerRequestBody,
+    PublisherRequestBody,
+    UserRequestBody,
+)
 from bitcloud_net.core.bodies.storage import (
     FILE_ID_BYTES,
     FOLDER_ID_BYTES,
@@ -43,25 +66,47 @@ __all__ = [
     "MAX_NAME_CHARS",
     "MAX_SEALED_FILE_BYTES",
     "AppBody",
+    "BidBody",
     "Body",
     "CertificateBody",
     "DefinitionBody",
     "FaultBody",
     "FileBody",
     "FolderBody",
+    "GatewayBody",
     "GridBody",
+    "GridOwnerRequestBody",
     "HeadBody",
     "IdentityBody",
     "NodeBody",
+    "NodeContractBody",
+    "PermissionBody",
     "PlacementBody",
+    "PublisherBody",
+    "PublisherContractBody",
+    "PublisherRequestBody",
+    "ReceiptSummaryBody",
+    "TrustBody",
     "UserBody",
+    "UserRequestBody",
     "app_body",
     "body_value",
     "parents_of",
     "parse_body",
 ]
 
-_MODULES = (network, people, storage, apps, market, heads, certificates)
+_MODULES = (
+    network,
+    people,
+    storage,
+    apps,
+    market,
+    contracts,
+    requests,
+    permissions,
+    heads,
+    certificates,
+)
 
 KINDS: Mapping[int, Kind] = MappingProxyType(
     {kind.rule.table: kind for module in _MODULES for kind in module.KINDS}
@@ -91,7 +136,7 @@ def parse_body(rule: TableRule, value: object) -> Body:
 
 
 def parents_of(row: RowLike, body: Body) -> Parents:
-    """Return table and key of the rows that must be there before ``row``, which says ``body``."""
+    """Return the rows that must all be there before ``row``, which says ``body``."""
     kind = _BY_BODY.get(type(body))
     return () if kind is None else kind.parents(row, body)
 

@@ -24,8 +24,9 @@ from bitcloud_net.core import encoding, keys
 from bitcloud_net.core.encoding import MAX_INTEGER
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import KEY_BYTES, SIGNATURE_BYTES, PublicKey, SigningKey
-from bitcloud_net.core.row_bodies import Body, body_value, parse_body
+from bitcloud_net.core.row_bodies import KINDS, Body, body_value, parse_body
 from bitcloud_net.core.table_rules import TableRule, rule_of
+from bitcloud_net.core.tables import MAX_PERIOD
 from bitcloud_net.core.units import MAX_ROW_BYTES
 
 RowId = NewType("RowId", bytes)
@@ -35,8 +36,6 @@ Rules: TypeAlias = Callable[[int], TableRule]
 """Finds the rule of a table by its number; raises ``Malformed`` (``unknown-table``)."""
 
 ROW_VERSION = 1
-MAX_PERIOD = 2**40
-"""The year 20,000,000; small enough that sums of periods never overflow anywhere."""
 LAST_SIGNER_FROM_END = KEY_BYTES + 2 + SIGNATURE_BYTES
 """Where in the wire form, counted from its end, the key of the last signer begins: the owner where
 there is no co-owner. ``KEY_BYTES`` long."""
@@ -85,7 +84,7 @@ class SignedRow:
         rule = _check_head(len(raw), values, rules)
         if [signer for signer, _ in signers] != [owner, *co_owners]:
             raise Malformed("the signers are not the owners, in order", code="bad-row")
-        return cls(
+        row = cls(
             table=rule.table,
             key=key,
             owner=PublicKey(owner),
@@ -99,6 +98,8 @@ class SignedRow:
             id=_row_id(raw[1 : len(raw) - _signatures_bytes(len(signers))]),
             raw=raw,
         )
+        _check_parties(row)
+        return row
 
     def verify(self) -> None:
         """Return when every owner's signature holds.
@@ -109,12 +110,17 @@ class SignedRow:
         for signer, signature in zip((self.owner, *self.co_owners), self.signatures, strict=True):
             keys.verify(signer, _SIGNATURE_KIND, self.id, signature)
 
-    def beats(self, seq: int, row_id: bytes) -> bool:
-        """Whether this row replaces one of the same key with this number and id.
+    def beats(self, seq: int, row_id: bytes, co_owners: int | None = None) -> bool:
+        """Whether this row replaces one of the same key with this number, id, and as many
+        co-owners (None: as many as this one).
 
-        The higher number wins; of two rows with one number, which only a cheat or a copied key can
-        make, the smaller id, so that all nodes choose the same.
+        What more have signed wins: what belongs to two, one alone neither changes nor deletes. Then
+        the higher number; of two rows with one number, which only a cheat or a copied key can make,
+        the smaller id, so that all nodes choose the same.
         """
+        more = len(self.co_owners) - (len(self.co_owners) if co_owners is None else co_owners)
+        if more:
+            return more > 0
         return self.seq > seq or (self.seq == seq and self.id < row_id)
 
 
@@ -216,6 +222,14 @@ def _check_co_owners(rule: TableRule, owner: bytes, co_owners: object) -> None:
         raise Malformed(f"a {rule.name} row has at most {rule.max_co_owners}", code="bad-row")
     if co_owners != sorted(set(co_owners)) or owner in co_owners:
         raise Malformed("co-owners are sorted and different", code="bad-row")
+
+
+def _check_parties(row: SignedRow) -> None:
+    """Check that those sign, and nobody else, whom the key names as signers."""
+    kind = KINDS.get(row.table)
+    signers = None if kind is None else kind.signers(row)
+    if signers is not None and row.co_owners != signers:
+        raise Malformed("the other side, whom the key names, signs too", code="bad-row")
 
 
 def _check_number(name: str, number: object, most: int) -> None:

@@ -20,6 +20,9 @@ NODE_LIFE_PERIODS = 3 * DAY_PERIODS
 TOMBSTONE_EXTRA_PERIODS = 7 * DAY_PERIODS
 """A tombstone outlives what it deletes by a week, so that no late copy of it rises again."""
 
+MAX_PERIOD = 2**40
+"""The year 20,000,000; small enough that sums of periods never overflow anywhere."""
+
 DEFAULT_PARTNERS = 16
 DEFAULT_NEAR_PARTNERS = 12
 """Of the 16 partners of a period 12 are near and 4 random: with none random, rows may never get
@@ -122,6 +125,7 @@ class TableRule:
     max_life_periods: int  # from signing to expiry
     max_co_owners: int = 0
     members: bool = False  # the users of a publisher that a row names may see it, too
+    follows_user: bool = False  # the same publisher signs as has signed the owner's user row
     partners: int = DEFAULT_PARTNERS
     near_partners: int = DEFAULT_NEAR_PARTNERS
     check_every_s: int = PERIOD_S

@@ -11,17 +11,19 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from bitcloud_net.core.app_tables import parse_definition
+from bitcloud_net.core.bodies.kinds import Parents
 from bitcloud_net.core.certificates import certificate_of
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
-from bitcloud_net.core.row_bodies import CertificateBody, DefinitionBody, IdentityBody, parents_of
+from bitcloud_net.core.row_bodies import CertificateBody, DefinitionBody, IdentityBody
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table
+from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, rule_of
 from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
+from bitcloud_net.nodepool.belonging import missing_rows
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
 from bitcloud_net.nodepool.row_writer import Held, RowWriter
@@ -89,18 +91,19 @@ class Acceptance:
         held = self.writer.held(row)
         if held is not None and held.id == row.id:
             return Outcome(fate=Fate.KNOWN, row=row)
-        if held is not None and held.seq > row.seq:
+        if held is not None and not _may_replace(row, held):
             return Outcome(fate=Fate.STALE, row=row)
         self._check_standing(row)
         row.verify()
         self.registry.check(row)
         self._check_contradictions(row, held)
-        missing = self._missing_parent(row)
-        if missing is None and not self.admission.is_free:
+        rule = self.registry.rule_of(row.table)
+        missing = missing_rows(self._db, row, rule, self.admission)
+        if not missing and not self.admission.is_free:
             check_service(self._db, row)
-        if own and missing is not None:
-            raise Malformed("the row it belongs to does not exist", code="missing-parent")
-        if missing is not None:
+        if own and missing:
+            raise Malformed(_what_is_missing(missing), code="missing-parent")
+        if missing:
             return self._park(row, missing)
         if not own:
             self._check_room(row, held)
@@ -160,7 +163,7 @@ class Acceptance:
         """Keep proofs against the owner; refuse the row that must not win."""
         if held is not None and held.seq == row.seq:
             self._convict(row, "SELECT raw FROM np_row WHERE id = ?", (held.id,))
-            if not row.beats(held.seq, held.id):
+            if not row.beats(held.seq, held.id, held.co_owners):
                 raise Malformed("another row has its number", code="number-reused")
             return
         sharing = self._convict(
@@ -237,23 +240,7 @@ class Acceptance:
                 self.writer.drop("owner = ? AND tbl = ?", (ban.target, rule.table))
         return True
 
-    def _missing_parent(self, row: SignedRow) -> tuple[int, bytes] | None:
-        if row.body is None:
-            return None
-        parents = parents_of(row, row.body)
-        rule = self.registry.rule_of(row.table)
-        if rule.columns:
-            parents = ((Table.NODE if rule.writers & Role.NODE else Table.USER, row.owner),)
-        if row.table is Table.NODE and not self.admission.is_free:
-            parents = ((Table.IDENTITY, row.owner + bytes([Role.NODE])),)
-        for table, key in parents:
-            if not self._db.execute(
-                "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?", (table, key)
-            ).fetchone():
-                return table, key
-        return None
-
-    def _park(self, row: SignedRow, missing: tuple[int, bytes]) -> Outcome:
+    def _park(self, row: SignedRow, missing: Parents) -> Outcome:
         if not self._waiting.park(row, missing, self.now):
             raise Malformed("too many rows wait for another", code="waiting-full")
         return Outcome(fate=Fate.PARKED, row=row)
@@ -311,9 +298,20 @@ class Acceptance:
         return int(slot)
 
 
+def _may_replace(row: SignedRow, held: Held) -> bool:
+    """Whether a row may take a held one's place, or contradicts it."""
+    same = row.seq == held.seq and len(row.co_owners) == held.co_owners
+    return same or row.beats(held.seq, held.id, held.co_owners)
+
+
+def _what_is_missing(places: Parents) -> str:
+    names = " or ".join(rule_of(table).name for table, _ in places)
+    return f"it belongs to a row that is not there: {names}"
+
+
 def _check_identity(row: SignedRow, body: IdentityBody) -> None:
     """Check what costs nothing; whether it was mined is checked later, and by few."""
-    if row.key_suffix[0] not in _MINED_ROLES:
+    if row.key_suffix[0] not in set(rule_of(Table.IDENTITY).writers):
         raise Malformed("no role that is mined", code="bad-identity")
     if body.registered > row.period:
         raise Malformed("registered later than signed", code="bad-identity")
@@ -327,8 +325,6 @@ def _check_definition(row: SignedRow, body: DefinitionBody) -> None:
     if app.id != row.key_suffix:
         raise Malformed("the key is not the application's id", code="bad-definition")
 
-
-_MINED_ROLES = frozenset({Role.NODE, Role.GRID_OWNER, Role.GATEWAY, Role.PUBLISHER})
 
 _KEEP_WORDS = """
 INSERT OR REPLACE INTO np_ban_word

@@ -40,8 +40,9 @@ from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
 from bitcloud_net.nodepool.proofs import Proof
-from bitcloud_net.nodepool.session_reads import SessionReads, Stray, alone
+from bitcloud_net.nodepool.session_reads import SessionReads, Stray
 from bitcloud_net.nodepool.signing import NewRow, RowSigner
+from bitcloud_net.nodepool.standing import standing_of
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.nodepool.tally import Tally
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
@@ -96,7 +97,7 @@ class RowStore:
         self._watchers: list[Callable[[RowsChanged], None]] = []
         self._one_at_a_time = trio.Lock()
         self.reads = SessionReads(
-            database, self.sets, self._registry, keeping, self._one_at_a_time, alone
+            database, self.sets, self._registry, keeping, self._one_at_a_time, standing_of
         )
 
     # Accepting

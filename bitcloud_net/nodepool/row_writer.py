@@ -26,6 +26,7 @@ class Held:
     id: bytes
     period: int
     bytes: int
+    co_owners: int  # how many
 
 
 class RowWriter:
@@ -42,7 +43,7 @@ class RowWriter:
     def held(self, row: SignedRow) -> Held | None:
         """Return what is held under the row's key."""
         found = self._db.execute(
-            "SELECT seq, id, period, length(raw) FROM np_row WHERE tbl = ? AND key = ?",
+            "SELECT seq, id, period, length(raw), co_owners FROM np_row WHERE tbl = ? AND key = ?",
             (row.table, row.key),
         ).fetchone()
         return None if found is None else Held(*found)
@@ -52,7 +53,7 @@ class RowWriter:
         if held is not None:
             self._leave(row.table, row.key, held.period, held.id)
         columns = (row.owner, row.seq, row.period, row.slot, row.expires, row.id, row.raw)
-        self._db.execute(_WRITE_ROW, (row.table, row.key, *columns))
+        self._db.execute(_WRITE_ROW, (row.table, row.key, *columns, len(row.co_owners)))
         rule = self._registry.rule_of(row.table)
         apply_row(self._db, rule, row)
         self._enter(row, rule)
@@ -98,9 +99,10 @@ class RowWriter:
 
 
 _WRITE_ROW = """
-INSERT INTO np_row (tbl, key, owner, seq, period, slot, expires, id, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO np_row (tbl, key, owner, seq, period, slot, expires, id, raw, co_owners)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (tbl, key) DO UPDATE SET
     seq = excluded.seq, period = excluded.period, slot = excluded.slot,
-    expires = excluded.expires, id = excluded.id, raw = excluded.raw
+    expires = excluded.expires, id = excluded.id, raw = excluded.raw,
+    co_owners = excluded.co_owners
 """

@@ -48,11 +48,6 @@ Standings: TypeAlias = Callable[[sqlite3.Connection, bytes, int], Standing]
 """Says what a key is to others in a period (``nodepool.standing``)."""
 
 
-def alone(_db: sqlite3.Connection, key: bytes, _period: int) -> Standing:
-    """Return the standing of a key that is nothing to others."""
-    return Standing(key=key)
-
-
 @dataclass(frozen=True, slots=True)
 class Stray:
     """A row that is held here though its place is not."""

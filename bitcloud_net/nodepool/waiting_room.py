@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from bitcloud_net.core.bodies.kinds import Parents, Place
 from bitcloud_net.core.rows import RowId, SignedRow
 from bitcloud_net.core.units import MIB
 
@@ -20,13 +21,14 @@ MAX_WAITING_BYTES = 8 * MIB
 class _Parked:
     row: SignedRow
     until: int  # period
+    places: Parents
 
 
 class WaitingRoom:
     """Parked rows by what they wait for. Used from one thread at a time."""
 
     def __init__(self) -> None:
-        self._by_parent: dict[tuple[int, bytes], dict[RowId, _Parked]] = {}
+        self._by_place: dict[Place, dict[RowId, _Parked]] = {}
         self._per_owner: Counter[bytes] = Counter()
         self._ids: set[RowId] = set()
         self._bytes = 0
@@ -37,34 +39,44 @@ class WaitingRoom:
     def __contains__(self, row_id: bytes) -> bool:
         return row_id in self._ids
 
-    def park(self, row: SignedRow, parent: tuple[int, bytes], now: int) -> bool:
-        """Keep ``row`` until ``parent`` comes; False when there is no room."""
+    def park(self, row: SignedRow, places: Parents, now: int) -> bool:
+        """Keep ``row`` until one of ``places`` is filled; False when there is no room."""
         if row.id in self._ids:
             return True
         if self._per_owner[row.owner] >= MAX_WAITING_PER_OWNER:
             return False
         if self._bytes + len(row.raw) > MAX_WAITING_BYTES:
             return False
-        self._by_parent.setdefault(parent, {})[row.id] = _Parked(row, now + WAIT_PERIODS)
+        parked = _Parked(row, now + WAIT_PERIODS, places)
+        for place in places:
+            self._by_place.setdefault(place, {})[row.id] = parked
         self._count(row, 1)
         return True
 
-    def take(self, parent: tuple[int, bytes]) -> tuple[SignedRow, ...]:
-        """Remove and return the rows that waited for ``parent``."""
-        parked = self._by_parent.pop(parent, {})
-        for item in parked.values():
-            self._count(item.row, -1)
-        return tuple(item.row for item in parked.values())
+    def take(self, place: Place) -> tuple[SignedRow, ...]:
+        """Remove and return the rows that waited for ``place``."""
+        parked = tuple(self._by_place.get(place, {}).values())
+        for item in parked:
+            self._remove(item)
+        return tuple(item.row for item in parked)
 
     def drop_late(self, now: int) -> None:
         """Forget rows that have waited too long."""
-        for parent, parked in list(self._by_parent.items()):
-            for row_id, item in list(parked.items()):
-                if item.until < now:
-                    del parked[row_id]
-                    self._count(item.row, -1)
-            if not parked:
-                del self._by_parent[parent]
+        late = {
+            row_id: item
+            for parked in self._by_place.values()
+            for row_id, item in parked.items()
+            if item.until < now
+        }
+        for item in late.values():
+            self._remove(item)
+
+    def _remove(self, item: _Parked) -> None:
+        for place in item.places:
+            del self._by_place[place][item.row.id]
+            if not self._by_place[place]:
+                del self._by_place[place]
+        self._count(item.row, -1)
 
     def _count(self, row: SignedRow, step: int) -> None:
         self._per_owner[row.owner] += step

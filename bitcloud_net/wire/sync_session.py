@@ -27,7 +27,7 @@ from typing import ClassVar, Final, TypeAlias
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
-from bitcloud_net.core.rows import MAX_PERIOD
+from bitcloud_net.core.tables import MAX_PERIOD
 from bitcloud_net.core.units import KIB, PERIOD_S
 from bitcloud_net.wire import sync_payload as payloads
 from bitcloud_net.wire.fields import Buffer, Fields

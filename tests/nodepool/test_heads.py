@@ -43,6 +43,7 @@ from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store
 from bitcloud_net.services.head_keeper import GATHER_S, HeadKeeper
 from bitcloud_net.services.head_watcher import GRACE_S, HeadWatcher
 from bitcloud_net.testing.mischief import leave_out
+from tests.core.row_samples import SAMPLES
 
 MARY = key_of("mary")
 FOLDER = b"f" * 16
@@ -392,8 +393,10 @@ async def test_what_a_publisher_signed_has_a_head_of_its_own(
             ]
         )
     ]
+    publisher = SAMPLES[Table.PUBLISHER].body
+    rows.insert(0, make_row(Table.PUBLISHER, b"", publisher, signer=shop, seq=1, **NUMBERS))
     outcomes = await store.accept_many([row.raw for row in rows], source=None)
-    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 3
+    assert [outcome.fate for outcome in outcomes] == [Fate.ACCEPTED] * 4
     async with keeping(store, clock):
         await trio.sleep(11)
         assert await head_of(store) is None

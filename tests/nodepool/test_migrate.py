@@ -21,7 +21,8 @@ def form_of(path: Path) -> set[str]:
     connection = sqlite3.connect(path)
     found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)) for (sql,) in found}
+    bare = (re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)) for (sql,) in found)
+    return {re.sub(r" ?([(),]) ?", r"\1", sql) for sql in bare}
 
 
 @pytest.mark.parametrize("snapshot", SNAPSHOTS, ids=lambda path: path.stem)

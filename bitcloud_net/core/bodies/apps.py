@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from bitcloud_net.core.bodies.fields import Body, Text, bad_body
-from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike
+from bitcloud_net.core.bodies.kinds import KeyPart, Kind
 from bitcloud_net.core.tables import (
     YEAR_PERIODS,
     Column,
@@ -69,10 +69,6 @@ def _check_column(column: Column, item: object) -> None:
         raise bad_body(f"{column.name} has at most {column.most}")
 
 
-def _user(row: RowLike, _body: DefinitionBody) -> Parents:
-    return ((Table.USER, row.owner),)
-
-
 APP = Kind(
     rule=TableRule(
         table=Table.APP,
@@ -88,7 +84,6 @@ APP = Kind(
     ),
     body=DefinitionBody,
     key=(KeyPart("id", HASH_BYTES),),
-    parents=_user,
 )
 
 KINDS = (APP,)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from bitcloud_net.core.bodies.fields import Body
-from bitcloud_net.core.tables import TableRule
+from bitcloud_net.core.tables import Role, Table, TableRule
 
-Parents: TypeAlias = tuple[tuple[int, bytes], ...]
-"""Table and key of each row that must be there before."""
+Place: TypeAlias = tuple[int, bytes]
+"""Table and key of a row."""
+
+Parents: TypeAlias = tuple[Place, ...]
+"""Rows that must be there before another may be."""
 
 
 class RowLike(Protocol):
@@ -32,10 +36,21 @@ class KeyPart:
     length: int  # bytes
     is_number: bool = False  # an integer in SQL, instead of a blob
     is_party: bool = False  # somebody's key: who has it may see the row; zero: nobody
+    signs: bool = False  # a party that must sign, and nobody else beside the owner
 
 
 def _no_parents(_row: RowLike, _body: Any) -> Parents:
     return ()
+
+
+def mined_as(role: Role, row: RowLike, key: bytes = b"") -> bytes:
+    """Return the key of the row that says that ``key``, or else the row's owner, was mined."""
+    return (key or row.owner) + bytes([role])
+
+
+def owner_has_a_role(rule: TableRule, row: RowLike) -> Parents:
+    """Return the rows of which one makes the row's owner a writer of this table."""
+    return tuple((table, row.owner) for role, table in _ROLE_TABLES.items() if role & rule.writers)
 
 
 def _never(_row: RowLike) -> bool:
@@ -48,7 +63,9 @@ def _is_good(_body: Any) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """Everything about one kind of row."""
+    """Everything about one kind of row. Functions of a row are never asked about a deleted one,
+    except ``is_public``.
+    """
 
     rule: TableRule
     body: type[Body]
@@ -56,6 +73,26 @@ class Kind:
     parents: Callable[[RowLike, Any], Parents] = _no_parents
     check: Callable[[Any], None] = _is_good  # of fields against each other; raises ``bad-body``
     is_public: Callable[[RowLike], bool] = _never  # whether everybody may see it all the same
+    founds: bool = False  # it makes its owner what it says, and so needs no role before it
+    writer: Callable[[RowLike, Any], Parents] | None = None  # instead of the rows of the role
+    identity: Callable[[RowLike], bytes] | None = None  # key of the identity that must be mined
+
+    def writers(self, row: RowLike, body: Any) -> Parents:
+        """Return the rows of which one must be there, to show that the owner may write; nothing
+        when everybody may.
+        """
+        if self.founds:
+            return ()
+        if self.writer is not None:
+            return self.writer(row, body)
+        return owner_has_a_role(self.rule, row)
+
+    def signers(self, row: RowLike) -> tuple[bytes, ...] | None:
+        """Return exactly who must sign beside the owner; None: the co-owners whom the row names."""
+        if not any(part.signs for part in self.key):
+            return None
+        parts = zip(self.key, self.parts(row), strict=True)
+        return tuple(sorted(item for part, item in parts if part.signs))
 
     def parts(self, row: RowLike) -> tuple[bytes, ...]:
         """Return what follows the owner in the row's key, cut into its parts."""
@@ -74,3 +111,15 @@ class Kind:
 def has_no_publisher(row: RowLike) -> bool:
     """Whether only its owner has signed a row: then it belongs to the Public grid."""
     return not row.co_owners
+
+
+_ROLE_TABLES: Mapping[Role, Table] = MappingProxyType(
+    {
+        Role.NODE: Table.NODE,
+        Role.GRID_OWNER: Table.GRID,
+        Role.PUBLISHER: Table.PUBLISHER,
+        Role.USER: Table.USER,
+    }
+)
+"""The row that makes a key what it is. A gateway is made one by the owner of a grid; so what
+gateways write names both, and says itself which row that is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from bitcloud_net.core.bodies.fields import (
@@ -14,7 +15,7 @@ from bitcloud_net.core.bodies.fields import (
     Text,
     bad_body,
 )
-from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike
+from bitcloud_net.core.bodies.kinds import KeyPart, Kind, mined_as
 from bitcloud_net.core.encoding import MAX_INTEGER
 from bitcloud_net.core.identity import MAX_SALT_DAYS
 from bitcloud_net.core.tables import (
@@ -86,10 +87,6 @@ def _check_identity(body: IdentityBody) -> None:
         raise bad_body(f"registered: an identity is registered within {MAX_SALT_DAYS} days")
 
 
-def _auditor(row: RowLike, _body: FaultBody) -> Parents:
-    return ((Table.NODE, row.owner),)
-
-
 NODE = Kind(
     rule=TableRule(
         table=Table.NODE,
@@ -104,6 +101,8 @@ NODE = Kind(
         max_life_periods=NODE_LIFE_PERIODS,
     ),
     body=NodeBody,
+    founds=True,
+    identity=partial(mined_as, Role.NODE),
 )
 
 FAULT = Kind(
@@ -121,7 +120,6 @@ FAULT = Kind(
     ),
     body=FaultBody,
     key=(KeyPart("target", 32),),
-    parents=_auditor,
     check=_check_fault,
 )
 
@@ -141,6 +139,7 @@ IDENTITY = Kind(
     body=IdentityBody,
     key=(KeyPart("role", 1, is_number=True),),
     check=_check_identity,
+    founds=True,
 )
 
 KINDS = (NODE, FAULT, IDENTITY)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from bitcloud_net.core.bodies.fields import Body, Text
-from bitcloud_net.core.bodies.kinds import Kind, has_no_publisher
+from bitcloud_net.core.bodies.kinds import Kind, Parents, RowLike, has_no_publisher
 from bitcloud_net.core.bodies.network import MAX_NAME_CHARS
 from bitcloud_net.core.tables import YEAR_PERIODS, Exposure, Role, SyncKind, Table, TableRule
 from bitcloud_net.core.units import KIB
@@ -17,6 +17,10 @@ class UserBody(Body):
     """A person."""
 
     nickname: Annotated[str, Text(MAX_NAME_CHARS)]
+
+
+def _publisher(row: RowLike, _body: UserBody) -> Parents:
+    return tuple((Table.PUBLISHER, co_owner) for co_owner in row.co_owners)
 
 
 USER = Kind(
@@ -35,6 +39,8 @@ USER = Kind(
         members=True,
     ),
     body=UserBody,
+    founds=True,
+    parents=_publisher,
     is_public=has_no_publisher,
 )
 

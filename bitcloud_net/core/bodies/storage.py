@@ -51,16 +51,11 @@ class PlacementBody(Body):
 
 
 def _above_folder(row: RowLike, body: FolderBody) -> Parents:
-    user = (Table.USER, row.owner)
-    return (user, (Table.FOLDER, row.owner + body.parent)) if body.parent else (user,)
+    return ((Table.FOLDER, row.owner + body.parent),) if body.parent else ()
 
 
 def _folder(row: RowLike, body: FileBody) -> Parents:
     return ((Table.FOLDER, row.owner + body.folder),)
-
-
-def _user(row: RowLike, _body: PlacementBody) -> Parents:
-    return ((Table.USER, row.owner),)
 
 
 FOLDER = Kind(
@@ -76,6 +71,7 @@ FOLDER = Kind(
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+        follows_user=True,
         members=True,
     ),
     body=FolderBody,
@@ -97,6 +93,7 @@ FILE = Kind(
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+        follows_user=True,
         members=True,
     ),
     body=FileBody,
@@ -119,11 +116,11 @@ PLACEMENT = Kind(
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
         max_co_owners=1,
+        follows_user=True,
         members=True,
     ),
     body=PlacementBody,
     key=(KeyPart("cid", HASH_BYTES),),
-    parents=_user,
     is_public=has_no_publisher,
 )
 

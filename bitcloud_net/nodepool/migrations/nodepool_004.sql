@@ -16,6 +16,273 @@ CREATE TABLE grid (
     expires          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+ALTER TABLE np_row ADD COLUMN co_owners INTEGER NOT NULL DEFAULT 0;
+
+-- Publishers: who admits users, decides on content, rents grids and pays.
+CREATE TABLE publisher (
+    key             BLOB    NOT NULL PRIMARY KEY, -- owner
+    nickname        TEXT    NOT NULL,
+    address         TEXT    NOT NULL,
+    joining         INTEGER NOT NULL, -- open 1, invitation 2, captcha 3, mail 4, approval 5, payment 6
+    approval        INTEGER NOT NULL, -- periods that content waits at most; 0: it does not
+    quota           TEXT    NOT NULL, -- JSON: stored, moved, files, folders
+    metadata_public INTEGER NOT NULL,
+    files_public    INTEGER NOT NULL,
+    trusts_all      INTEGER NOT NULL, -- 1: all publishers except those in trust
+    seq             INTEGER NOT NULL,
+    period          INTEGER NOT NULL,
+    expires         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What publishers think of each other.
+CREATE TABLE trust (
+    key       BLOB    NOT NULL PRIMARY KEY, -- owner || publisher
+    owner     BLOB    NOT NULL,
+    publisher BLOB    NOT NULL, -- the other one
+    stance    INTEGER NOT NULL, -- friend 1, banned 2, bad contracts 3
+    users     INTEGER NOT NULL, -- 1: its users are admitted
+    powers    INTEGER NOT NULL, -- 1: its bans hold here, too
+    reason    TEXT    NOT NULL,
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX trust_owner ON trust (owner);
+CREATE INDEX trust_publisher ON trust (publisher);
+
+-- Which nodes are gateways of a grid, and for whom.
+CREATE TABLE gateway (
+    key       BLOB    NOT NULL PRIMARY KEY, -- owner || gateway || publisher
+    owner     BLOB    NOT NULL, -- of the grid
+    gateway   BLOB    NOT NULL, -- node
+    publisher BLOB    NOT NULL, -- whom it serves; zero: the Public grid
+    addresses TEXT    NOT NULL, -- JSON array
+    priority  INTEGER NOT NULL, -- the higher first
+    bandwidth INTEGER NOT NULL, -- bytes per second
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX gateway_owner ON gateway (owner);
+CREATE INDEX gateway_node ON gateway (gateway);
+CREATE INDEX gateway_publisher ON gateway (publisher);
+
+-- What users ask their publisher.
+CREATE TABLE user_request (
+    key       BLOB    NOT NULL PRIMARY KEY, -- owner || recipient || id
+    owner     BLOB    NOT NULL,
+    recipient BLOB    NOT NULL, -- publisher
+    id        BLOB    NOT NULL,
+    action    INTEGER NOT NULL,
+    state     INTEGER NOT NULL, -- asked 1, withdrawn 2, agreed 3, refused 4, done 5
+    answers   BLOB    NOT NULL, -- id of the row that it answers, or empty
+    target    BLOB    NOT NULL, -- file, folder or cid
+    folder    BLOB    NOT NULL,
+    party     BLOB    NOT NULL, -- new owner, or gateway complained of
+    offset    INTEGER NOT NULL, -- bytes
+    length    INTEGER NOT NULL, -- bytes
+    reply_key BLOB    NOT NULL, -- X25519
+    sealed    BLOB    NOT NULL,
+    reason    TEXT    NOT NULL,
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX user_request_owner ON user_request (owner);
+CREATE INDEX user_request_recipient ON user_request (recipient, state);
+CREATE INDEX user_request_answers ON user_request (answers);
+
+-- What publishers order from grids, and answer.
+CREATE TABLE publisher_request (
+    key       BLOB    NOT NULL PRIMARY KEY, -- owner || recipient || id
+    owner     BLOB    NOT NULL,
+    recipient BLOB    NOT NULL, -- owner of a grid; of an answer also a user
+    id        BLOB    NOT NULL,
+    action    INTEGER NOT NULL,
+    state     INTEGER NOT NULL, -- asked 1, withdrawn 2, agreed 3, refused 4, done 5
+    answers   BLOB    NOT NULL, -- id of the row that it answers, or empty
+    user      BLOB    NOT NULL,
+    target    BLOB    NOT NULL, -- file or folder of the user
+    party     BLOB    NOT NULL, -- new owner
+    value     INTEGER NOT NULL, -- quota
+    until     INTEGER NOT NULL, -- period
+    nickname  TEXT    NOT NULL,
+    contract  INTEGER NOT NULL, -- number
+    amount    TEXT    NOT NULL, -- amount, in decimals
+    sealed    BLOB    NOT NULL,
+    reason    TEXT    NOT NULL,
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX publisher_request_owner ON publisher_request (owner);
+CREATE INDEX publisher_request_recipient ON publisher_request (recipient, state);
+CREATE INDEX publisher_request_answers ON publisher_request (answers);
+CREATE INDEX publisher_request_user ON publisher_request (user);
+
+-- What owners of grids order from their nodes, and say to publishers.
+CREATE TABLE grid_owner_request (
+    key       BLOB    NOT NULL PRIMARY KEY, -- owner || recipient || id
+    owner     BLOB    NOT NULL,
+    recipient BLOB    NOT NULL, -- node, or publisher
+    id        BLOB    NOT NULL,
+    action    INTEGER NOT NULL,
+    state     INTEGER NOT NULL, -- asked 1, withdrawn 2, agreed 3, refused 4, done 5
+    answers   BLOB    NOT NULL, -- id of the row that it answers, or empty
+    gateway   BLOB    NOT NULL,
+    publisher BLOB    NOT NULL,
+    value     INTEGER NOT NULL, -- bytes per second
+    until     INTEGER NOT NULL, -- period
+    contract  INTEGER NOT NULL, -- number
+    reason    TEXT    NOT NULL,
+    seq       INTEGER NOT NULL,
+    period    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grid_owner_request_owner ON grid_owner_request (owner);
+CREATE INDEX grid_owner_request_recipient ON grid_owner_request (recipient, state);
+CREATE INDEX grid_owner_request_answers ON grid_owner_request (answers);
+
+-- Contracts of storage nodes with grids.
+CREATE TABLE node_contract (
+    key              BLOB    NOT NULL PRIMARY KEY, -- owner || node || number
+    owner            BLOB    NOT NULL, -- of the grid
+    node             BLOB    NOT NULL, -- signs, too
+    number           INTEGER NOT NULL,
+    begins           INTEGER NOT NULL, -- period
+    ends             INTEGER NOT NULL, -- period
+    storage          INTEGER NOT NULL, -- bytes
+    bandwidth        INTEGER NOT NULL, -- bytes per second, at least
+    availability_ppm INTEGER NOT NULL, -- at least
+    ping_ms          INTEGER NOT NULL, -- at most; 0: not measured
+    coin             TEXT    NOT NULL,
+    gib_month        TEXT    NOT NULL, -- amount, in decimals
+    block            TEXT    NOT NULL, -- amount for a block
+    block_bytes      INTEGER NOT NULL,
+    deposit          TEXT    NOT NULL, -- amount
+    confirming       INTEGER NOT NULL, -- periods after the end
+    disputing        INTEGER NOT NULL, -- periods after that
+    arbiters         BLOB    NOT NULL, -- 32 bytes each; none: by lot
+    state            INTEGER NOT NULL, -- signed 1, funded 2, active 3, ended 4, confirmed 5, released 6, refunded 7, disputed 8, ruled 9, settled 10
+    escrow           BLOB    NOT NULL,
+    paid             TEXT    NOT NULL, -- amount
+    refunded         TEXT    NOT NULL, -- amount
+    seq              INTEGER NOT NULL,
+    period           INTEGER NOT NULL,
+    expires          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX node_contract_owner ON node_contract (owner, ends);
+CREATE INDEX node_contract_node ON node_contract (node, ends);
+
+-- Contracts of publishers with grids.
+CREATE TABLE publisher_contract (
+    key              BLOB    NOT NULL PRIMARY KEY, -- owner || grid || number
+    owner            BLOB    NOT NULL, -- publisher
+    grid             BLOB    NOT NULL, -- signs, too
+    number           INTEGER NOT NULL,
+    begins           INTEGER NOT NULL, -- period
+    ends             INTEGER NOT NULL, -- period
+    storage          INTEGER NOT NULL, -- bytes
+    bandwidth        INTEGER NOT NULL, -- bytes per second, at least
+    availability_ppm INTEGER NOT NULL, -- at least
+    ping_ms          INTEGER NOT NULL, -- at most; 0: not measured
+    coin             TEXT    NOT NULL,
+    gib_month        TEXT    NOT NULL, -- amount, in decimals
+    block            TEXT    NOT NULL, -- amount for a block
+    block_bytes      INTEGER NOT NULL,
+    deposit          TEXT    NOT NULL, -- amount
+    confirming       INTEGER NOT NULL, -- periods after the end
+    disputing        INTEGER NOT NULL, -- periods after that
+    arbiters         BLOB    NOT NULL, -- 32 bytes each; none: by lot
+    state            INTEGER NOT NULL, -- signed 1, funded 2, active 3, ended 4, confirmed 5, released 6, refunded 7, disputed 8, ruled 9, settled 10
+    escrow           BLOB    NOT NULL,
+    paid             TEXT    NOT NULL, -- amount
+    refunded         TEXT    NOT NULL, -- amount
+    seq              INTEGER NOT NULL,
+    period           INTEGER NOT NULL,
+    expires          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX publisher_contract_owner ON publisher_contract (owner, ends);
+CREATE INDEX publisher_contract_grid ON publisher_contract (grid, ends);
+
+-- What receipts say together.
+CREATE TABLE receipt_summary (
+    key              BLOB    NOT NULL PRIMARY KEY, -- owner || grid || other || begins
+    owner            BLOB    NOT NULL, -- gateway, or publisher
+    grid             BLOB    NOT NULL,
+    other            BLOB    NOT NULL, -- the other side of the contract: publisher or node
+    begins           INTEGER NOT NULL, -- period
+    counts_for       INTEGER NOT NULL, -- publisher 1, node 2
+    publisher        BLOB    NOT NULL, -- for whom it was delivered
+    contract         INTEGER NOT NULL, -- number
+    periods          INTEGER NOT NULL, -- how many
+    receipts         INTEGER NOT NULL,
+    users            INTEGER NOT NULL,
+    good             INTEGER NOT NULL, -- chunks
+    wrong            INTEGER NOT NULL, -- chunks
+    delivered        INTEGER NOT NULL, -- bytes
+    stored           INTEGER NOT NULL, -- bytes times periods
+    bandwidth        INTEGER NOT NULL, -- bytes per second, median
+    ping_ms          INTEGER NOT NULL, -- median
+    availability_ppm INTEGER NOT NULL,
+    root             BLOB    NOT NULL, -- Merkle root of the newest receipts
+    seq              INTEGER NOT NULL,
+    period           INTEGER NOT NULL,
+    expires          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipt_summary_grid ON receipt_summary (grid, begins);
+CREATE INDEX receipt_summary_other ON receipt_summary (other, begins);
+
+-- Offers, and offers against offers.
+CREATE TABLE bid (
+    key              BLOB    NOT NULL PRIMARY KEY, -- owner || recipient || id
+    owner            BLOB    NOT NULL,
+    recipient        BLOB    NOT NULL,
+    id               BLOB    NOT NULL,
+    begins           INTEGER NOT NULL, -- period
+    ends             INTEGER NOT NULL, -- period
+    storage          INTEGER NOT NULL, -- bytes
+    bandwidth        INTEGER NOT NULL, -- bytes per second, at least
+    availability_ppm INTEGER NOT NULL, -- at least
+    ping_ms          INTEGER NOT NULL, -- at most; 0: not measured
+    coin             TEXT    NOT NULL,
+    gib_month        TEXT    NOT NULL, -- amount, in decimals
+    block            TEXT    NOT NULL, -- amount for a block
+    block_bytes      INTEGER NOT NULL,
+    deposit          TEXT    NOT NULL, -- amount
+    confirming       INTEGER NOT NULL, -- periods after the end
+    disputing        INTEGER NOT NULL, -- periods after that
+    arbiters         BLOB    NOT NULL, -- 32 bytes each; none: by lot
+    state            INTEGER NOT NULL, -- offered 1, accepted 2, refused 3, withdrawn 4
+    answers          BLOB    NOT NULL, -- id of the row that it answers, or empty
+    text             TEXT    NOT NULL,
+    seq              INTEGER NOT NULL,
+    period           INTEGER NOT NULL,
+    expires          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bid_owner ON bid (owner);
+CREATE INDEX bid_recipient ON bid (recipient, state);
+CREATE INDEX bid_answers ON bid (answers);
+
+-- Rights to files and folders.
+CREATE TABLE permission (
+    key          BLOB    NOT NULL PRIMARY KEY, -- owner || receiver || target_id
+    owner        BLOB    NOT NULL,
+    receiver     BLOB    NOT NULL, -- user or publisher; zero: everybody
+    target_id    BLOB    NOT NULL, -- file or folder
+    of_publisher INTEGER NOT NULL, -- 1: all users of the publisher
+    target       INTEGER NOT NULL, -- file 1, folder 2
+    rights       INTEGER NOT NULL, -- bits: read 1, write 2, create 4, remove 8, set permissions 16
+    read_quota   INTEGER NOT NULL, -- bytes; 0: no limit
+    write_quota  INTEGER NOT NULL, -- bytes; 0: no limit
+    sealed       BLOB    NOT NULL, -- for the receiver
+    seq          INTEGER NOT NULL,
+    period       INTEGER NOT NULL,
+    expires      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX permission_owner ON permission (owner, target_id);
+CREATE INDEX permission_receiver ON permission (receiver);
+
 CREATE TABLE head (
     key       BLOB    NOT NULL PRIMARY KEY, -- owner || publisher
     owner     BLOB    NOT NULL,

@@ -1,0 +1,38 @@
+"""What a key is to others, as the rows say: for whom it acts, and who has certified it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bitcloud_net.core.audience import Standing
+from bitcloud_net.core.tables import Table
+
+
+def standing_of(db: sqlite3.Connection, key: bytes, period: int) -> Standing:
+    """Return what a key is to others in ``period``.
+
+    A gateway acts for its grid; and for a publisher when the grid's owner says so, and the grid has
+    a contract with the publisher, which both have signed.
+    """
+    grids = db.execute("SELECT owner FROM gateway WHERE gateway = ?", (key,))
+    publishers = db.execute(_PUBLISHERS, {"key": key, "period": period})
+    user = db.execute(
+        "SELECT reader FROM np_audience WHERE tbl = ? AND key = ? AND reader != ?",
+        (Table.USER, key, key),
+    )
+    return Standing(
+        key=key,
+        acts_for=frozenset(found for (found,) in (*grids.fetchall(), *publishers.fetchall())),
+        member_of=frozenset(found for (found,) in user),
+    )
+
+
+_PUBLISHERS = """
+SELECT contract.owner FROM publisher_contract AS contract
+WHERE contract.grid = :key AND contract.ends + contract.confirming + contract.disputing >= :period
+UNION
+SELECT contract.owner FROM publisher_contract AS contract
+JOIN gateway ON gateway.owner = contract.grid AND gateway.publisher = contract.owner
+WHERE gateway.gateway = :key
+AND contract.ends + contract.confirming + contract.disputing >= :period
+"""
