@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import Rules, SignedRow
-from bitcloud_net.core.table_rules import PROOFS, TableRule
+from bitcloud_net.core.table_rules import PROOFS, Table, TableRule
 from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance
 from bitcloud_net.nodepool.app_registry import (
@@ -309,7 +309,7 @@ class RowStore:
         parsed = [_parse(raw, self._registry.rule_of) for raw in raws]
         fates: dict[int, Outcome] = {}
         rows = [(at, row) for at, row in enumerate(parsed) if isinstance(row, SignedRow)]
-        for at, row in sorted(rows, key=lambda item: item[1].table):  # folders before files
+        for at, row in sorted(rows, key=_turn):
             fates[at] = acceptance.accept(row)
         return [fates.get(at, row) for at, row in enumerate(parsed)]  # type: ignore[arg-type]
 
@@ -450,6 +450,17 @@ def _accept_proof(acceptance: Acceptance, raw: bytes) -> Outcome:
     except Malformed as error:
         return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
     return Outcome(fate=Fate.ACCEPTED if adds else Fate.KNOWN)
+
+
+_FIRST: Mapping[int, int] = {Table.IDENTITY: 0, Table.NODE: 1, Table.PUBLISHER: 2}
+
+
+def _turn(item: tuple[int, SignedRow]) -> tuple[int, int]:
+    """Return when a row of a batch is looked at: what others belong to comes first. The numbers of
+    tables are in that order, but for those that others need most.
+    """
+    table = item[1].table
+    return _FIRST.get(table, len(_FIRST)), table
 
 
 def _parse(raw: bytes, rules: Rules) -> SignedRow | Outcome:
