@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitcloud_net.core.app_tables import parse_definition
+from bitcloud_net.core.bodies.certificates import CertificateKind
 from bitcloud_net.core.bodies.contracts import BidState, ContractState, SummaryOf, Terms
 from bitcloud_net.core.bodies.fields import fields_of
 from bitcloud_net.core.bodies.heads import TableHead
@@ -21,6 +22,7 @@ from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import (
     BidBody,
     Body,
+    CertificateBody,
     DefinitionBody,
     FaultBody,
     FileBody,
@@ -348,6 +350,13 @@ _SAMPLES = (
         ),
         signer=MARY,
         after=(Table.USER, Table.FOLDER, Table.FILE),
+    ),
+    Sample(
+        table=Table.CERTIFICATE,
+        suffix=bytes([CertificateKind.USER]) + MARY.public,
+        body=CertificateBody(since=PERIOD, reason=0),
+        signer=SHOP,
+        after=(Table.PUBLISHER,),
     ),
     Sample(
         table=Table.HEAD,

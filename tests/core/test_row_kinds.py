@@ -42,6 +42,7 @@ FIELDS = [(Table(table), name) for table in KINDS for name in fields_of(KINDS[ta
 
 
 def test_every_table_has_a_sample() -> None:
+    """Who adds a table adds a sample of its rows to ``row_samples``."""
     assert set(SAMPLES) == set(RULES)
 
 

@@ -11,9 +11,10 @@ from grids import NOW, FixedClock, key_of, on_the_spot
 from bitcloud_net.core.audience import EVERYBODY, audience_of
 from bitcloud_net.core.bodies.certificates import CertificateBody, CertificateKind
 from bitcloud_net.core.certificates import key_of as suffix_of
+from bitcloud_net.core.row_bodies import NodeBody
 from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import rule_of
-from bitcloud_net.core.tables import YEAR_PERIODS, Table
+from bitcloud_net.core.tables import YEAR_PERIODS, Role, Table
 from bitcloud_net.core.verdicts import Ban, FaultReason
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
@@ -24,6 +25,10 @@ GATEWAY, NODE, PEER = key_of("gateway"), key_of("node"), key_of("peer").node_id
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[RowStore]:
     async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as opened:
+        body = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
+        numbers = {"seq": 1, "period": NOW, "slot": 0, "expires": NOW + 100}
+        node = make_row(Table.NODE, b"", body, signer=GATEWAY, **numbers)
+        await opened.accept(node.raw, source=PEER)
         yield opened
 
 
