@@ -20,6 +20,7 @@ from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
 from bitcloud_net.core.identity import Admission, network_id
 from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.table_rules import rule_of
 from bitcloud_net.core.tables import Role
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
@@ -31,6 +32,7 @@ from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.head_reads import HeadReads
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
+from bitcloud_net.nodepool.shelf import Shelf
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.own_network import OwnNetwork
@@ -58,6 +60,7 @@ from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.row_desk import RowDesk
+from bitcloud_net.services.row_server import RowServer
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
 from bitcloud_net.services.syncer import Syncer
@@ -243,6 +246,7 @@ class _Builder:
             self._syncer.run,
             self._head_watcher.run,
             self._head_keeper().run,
+            self._row_server().run,
             self._judge().run,
             self._identity_checker().run,
             self._app_carrier(parts.storage).run,
@@ -411,6 +415,10 @@ class _Builder:
             period=self._clock.period,
             carries=lambda: storage.view().on,
         )
+
+    def _row_server(self) -> RowServer:
+        shelf = Shelf(self._rows.database, rule_of, self._clock.period)
+        return RowServer(self._network, shelf, period=self._clock.period)
 
     def _head_keeper(self) -> HeadKeeper:
         return HeadKeeper(

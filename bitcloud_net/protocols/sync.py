@@ -17,6 +17,7 @@ from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.session_reads import Readers, Stray
+from bitcloud_net.protocols.questions import Caller
 from bitcloud_net.protocols.sync_side import (
     MAX_NEWS_ROWS,
     NEWS_HOPS,
@@ -26,7 +27,7 @@ from bitcloud_net.protocols.sync_side import (
     new_rows,
     states_of,
 )
-from bitcloud_net.protocols.sync_stream import Caller
+from bitcloud_net.protocols.sync_stream import CODEC
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.range_index import RangeIndex
@@ -68,7 +69,7 @@ class Pusher:
     """Sends rows unasked on a stream, which stays open and belongs to the caller."""
 
     def __init__(self, stream: Stream) -> None:
-        self._caller = Caller(stream)
+        self._caller = Caller(stream, CODEC)
 
     async def push(self, of: int, raws: Sequence[bytes], *, hops: int = 0) -> wire.Took:
         """Send one batch and wait until it was taken. Cancel: safe, but ends the use of the stream.
@@ -82,7 +83,7 @@ class Pusher:
 
 class _Asking:
     def __init__(self, stream: Stream, side: Side, allowance: Allowance) -> None:
-        self._caller = Caller(stream)
+        self._caller = Caller(stream, CODEC)
         self._peer = stream.peer
         self._side = side
         self._rows = side.rows

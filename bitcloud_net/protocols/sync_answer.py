@@ -11,8 +11,8 @@ from bitcloud_net.core.units import HASH_BYTES, KIB, PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.session_reads import Readers
+from bitcloud_net.protocols.questions import Frames, send
 from bitcloud_net.protocols.sync_side import Allowance, Side, count, new_rows, states_of
-from bitcloud_net.protocols.sync_stream import Frames, send
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.range_index import RangeIndex
@@ -36,7 +36,7 @@ async def answer(stream: Stream, side: Side, allowance: Allowance) -> None:
 class _Answering:
     def __init__(self, stream: Stream, side: Side, allowance: Allowance) -> None:
         self._stream = stream
-        self._frames = Frames(stream)
+        self._frames = Frames(stream, wire.MAX_FRAME_BYTES)
         self._side = side
         self._reads = side.rows.reads
         self._allowance = allowance
@@ -54,7 +54,7 @@ class _Answering:
                 raise BadMessage(error.message, peer=self._stream.peer) from error
             except (Refused, LocalFault) as error:
                 reply = wire.RefusedIs(error_code=error.code, text=error.message[: wire.MAX_TEXT])
-            await send(self._stream, frame.request, reply)
+            await send(self._stream, frame.request, wire.pack(reply))
 
     async def _reply(self, request: wire.Request) -> wire.Answer:
         match request:

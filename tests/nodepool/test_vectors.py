@@ -19,6 +19,7 @@ from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.shards import Span, shared_span
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.row_store import FREE
+from bitcloud_net.wire import row_read as read
 from bitcloud_net.wire import sync_session as wire
 
 FOLDER = Path(__file__).parents[1] / "vectors"
@@ -60,6 +61,15 @@ def test_messages(vector: dict[str, Any]) -> None:
     message = parse(vector["type"], head, payload)
     assert type(message).__name__ == vector["message"]
     assert wire.pack(message) == (vector["type"], head, payload)
+
+
+@pytest.mark.parametrize("vector", VECTORS["read_messages"], ids=lambda vector: vector["message"])
+def test_read_messages(vector: dict[str, Any]) -> None:
+    head, payload = bytes.fromhex(vector["head"]), bytes.fromhex(vector["payload"])
+    parse = read.parse_request if vector["type"] < 64 else read.parse_answer
+    message = parse(vector["type"], head, payload)
+    assert type(message).__name__ == vector["message"]
+    assert read.pack(message) == (vector["type"], head, payload)
 
 
 @pytest.mark.parametrize("vector", VECTORS["heads"], ids=lambda vector: str(len(vector["ids"])))

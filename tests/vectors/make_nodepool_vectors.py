@@ -38,6 +38,7 @@ from bitcloud_net.core.shards import shared_span
 from bitcloud_net.core.table_rules import RULES, Role, Table
 from bitcloud_net.core.verdicts import FaultReason
 from bitcloud_net.nodepool.proofs import Proof
+from bitcloud_net.wire import row_read as read
 from bitcloud_net.wire import sync_session as wire
 
 PATH = Path(__file__).with_name("nodepool.json")
@@ -231,6 +232,25 @@ def messages() -> list[Json]:
     ]
 
 
+def read_messages() -> list[Json]:
+    key = OWNER.public + b"1" * 16
+    examples: list[read.Request | read.Answer] = [
+        read.Read(table=4, key=key),
+        read.List(table=4, prefix=OWNER.public, after=key),
+        read.List(table=2, prefix=b""),
+        read.Find(table=5, suffix=b"c" * 32),
+        read.RowIs(keeps=True, raw=b""),
+        read.RowIs(keeps=False, raw=b"a row"),
+        read.PageIs(keeps=True, more=True, raws=(b"row one", b"row number two")),
+        read.RefusedIs(error_code="not-sorted", text="no order by that"),
+    ]
+    packed = [(type(message).__name__, read.pack(message)) for message in examples]
+    return [
+        {"message": name, "type": kind, "head": head.hex(), "payload": payload.hex()}
+        for name, (kind, head, payload) in packed
+    ]
+
+
 def drawing() -> Json:
     nodes = [NodeId(bytes([at]) * 32) for at in range(1, 41)]
     beacon = b"\5" * 32
@@ -335,6 +355,7 @@ def vectors() -> Json:
         "messages": messages(),
         "mandates": mandates(),
         "spans": spans(),
+        "read_messages": read_messages(),
         "drawing": drawing(),
         "heads": heads(),
         "identities": identities(),

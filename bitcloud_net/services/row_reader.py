@@ -1,0 +1,232 @@
+"""Reads rows that this node does not keep: from three nodes near the owner, trusting none of them.
+
+Every row is checked here, so of several answers the highest number is right, whoever gave it. What
+a liar can do is to say that there is nothing, or to give an older row: three nodes would have to
+agree on that. A row that does not hold is its sender's fault; that one is missing is nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Protocol, TypeVar
+
+import trio
+
+from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
+from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
+from bitcloud_net.core.heads import WHOLE, CountedRow, compare
+from bitcloud_net.core.keys import KEY_BYTES, NodeId, PublicKey
+from bitcloud_net.core.partners import NodeRing, position_of
+from bitcloud_net.core.row_bodies import HeadBody
+from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.tables import Table, TableRule
+from bitcloud_net.core.units import MIB
+from bitcloud_net.net.network import Network, ProtocolId
+from bitcloud_net.protocols.row_read import Page, RowAsker
+from bitcloud_net.tasks import open_tasks
+from bitcloud_net.wire.row_read import PROTOCOL
+
+ANSWERS: Final = 3
+"""Equal answers that make it certain that there is no row; all nodes, where there are fewer."""
+MAX_TRIES: Final = 12
+"""Nodes asked for one row: with 70 % of them off, three still answer in two of three reads."""
+ANSWER_S: Final = 10.0
+LISTING_S: Final = 60.0
+MAX_LISTED_BYTES: Final = 32 * MIB
+"""Rows of one listing, such as a person's files."""
+FAULT_BAN_S: Final = 600.0
+"""How long a node that sent a row which does not hold is refused: one period."""
+
+Rows = dict[tuple[int, bytes], SignedRow]
+"""The best row for each table and key."""
+
+_T = TypeVar("_T")
+
+
+class KnownNodes(Protocol):
+    """Who there is to ask (``nodepool.row_store``)."""
+
+    async def node_ids(self, period: int) -> list[NodeId]: ...
+
+
+class RowReader:
+    """One per node."""
+
+    def __init__(
+        self,
+        network: Network,
+        nodes: KnownNodes,
+        rules: Rules,
+        *,
+        period: Callable[[], int],
+    ) -> None:
+        self._network = network
+        self._nodes = nodes
+        self._rules = rules
+        self._period = period
+
+    async def row(self, table: int, key: bytes) -> SignedRow | None:
+        """Return the newest row for a key, a tombstone too; None when there is certainly none.
+
+        Cancel: safe.
+
+        Raises:
+            Unavailable: ``too-few-answers``: none has it, and not enough of them could be asked.
+        """
+        near = await self._near(key[:KEY_BYTES])
+        wanted = min(ANSWERS, len(near))
+        tries = iter(near[:MAX_TRIES])
+        answers: list[Page] = []
+
+        async def one_more() -> None:
+            for node in tries:
+                page = await self._ask(node, lambda asker: asker.row(table, key), ANSWER_S)
+                if page is not None and page.keeps:
+                    answers.append(page)
+                    return
+
+        async with open_tasks() as tasks:
+            for _ in range(wanted):
+                tasks.start_soon(one_more)
+        best = self._best(row for page in answers for row in page.rows).get((table, key))
+        if best is None and (len(answers) < wanted or not wanted):
+            raise Unavailable("too few nodes could be asked for the row", code="too-few-answers")
+        return best
+
+    async def owner(self, owner: PublicKey, tables: tuple[int, ...]) -> Rows:
+        """Return an owner's rows in some tables.
+
+        One node is enough where the owner's head says that nothing is missing; else three are
+        asked, and the best of all is returned. Cancel: safe.
+
+        Raises:
+            Unavailable: ``too-few-answers``: nobody could be asked.
+        """
+        head = await self._head(owner)
+
+        async def listing(asker: RowAsker) -> Rows:
+            rows: Rows = {}
+            for table in tables:
+                rows |= await self._pages(lambda after, t=table: asker.page(t, owner, after))  # type: ignore[misc]
+            return rows
+
+        return await self._collect(owner, listing, lambda rows: _is_whole(rows, head, tables))
+
+    async def table(self, table: int) -> Rows:
+        """Return the rows of a table, as three nodes near this one know it. Raises as ``owner``."""
+
+        async def listing(asker: RowAsker) -> Rows:
+            return await self._pages(lambda after: asker.page(table, b"", after))
+
+        return await self._collect(self._network.node_id, listing, lambda rows: False)
+
+    async def find(self, table: int, suffix: bytes) -> Rows:
+        """Return the rows of all owners whose key ends with ``suffix``. Raises as ``owner``."""
+
+        async def listing(asker: RowAsker) -> Rows:
+            return await self._pages(lambda after: asker.found(table, suffix, after))
+
+        return await self._collect(suffix, listing, lambda rows: False)
+
+    async def _collect(
+        self,
+        place: bytes,
+        listing: Callable[[RowAsker], Awaitable[Rows]],
+        is_enough: Callable[[Rows], bool],
+    ) -> Rows:
+        """Ask one node after the other until the rows are enough, or three have answered."""
+        found: Rows = {}
+        answers = 0
+        for node in (await self._near(place))[:MAX_TRIES]:
+            rows = await self._ask(node, listing, LISTING_S)
+            if rows is None:
+                continue
+            answers += 1
+            found = self._best((*found.values(), *rows.values()))
+            if answers == ANSWERS or is_enough(found):
+                break
+        if not answers:
+            raise Unavailable("no node could be asked for the rows", code="too-few-answers")
+        return found
+
+    async def _pages(self, ask: Callable[[bytes], Awaitable[Page]]) -> Rows:
+        rows: Rows = {}
+        after, size = b"", 0
+        while True:
+            page = await ask(after)
+            if not page.keeps:
+                raise Refused("it does not keep that place", code="not-kept")
+            rows |= {(row.table, row.key): row for row in page.rows}
+            size += sum(len(row.raw) for row in page.rows)
+            if not page.more or size > MAX_LISTED_BYTES:
+                return rows
+            after = page.rows[-1].key
+
+    async def _head(self, owner: PublicKey) -> SignedRow | None:
+        try:
+            return await self.row(Table.HEAD, owner + PUBLIC_HEAD)
+        except Unavailable:
+            return None
+
+    # Nodes
+
+    async def _near(self, place: bytes) -> list[NodeId]:
+        nodes = await self._nodes.node_ids(self._period())
+        ring = NodeRing(node for node in nodes if node != self._network.node_id)
+        return list(ring.nearest(position_of(place)))
+
+    async def _ask(
+        self, node: NodeId, question: Callable[[RowAsker], Awaitable[_T]], seconds: float
+    ) -> _T | None:
+        """Return a node's answer; None when it has none, or a wrong one."""
+        try:
+            with trio.move_on_after(seconds):
+                async with self._asker(node) as asker:
+                    return await question(asker)
+        except PeerFault:
+            self._network.ban(node, seconds=FAULT_BAN_S)
+        except (Refused, Unavailable):
+            pass
+        return None
+
+    @asynccontextmanager
+    async def _asker(self, node: NodeId) -> AsyncIterator[RowAsker]:
+        stream = await self._network.open_stream(node, ProtocolId(PROTOCOL))
+        try:
+            yield RowAsker(stream, self._rules)
+        finally:
+            stream.reset()
+
+    # Rows
+
+    def _best(self, rows: Iterator[SignedRow] | tuple[SignedRow, ...]) -> Rows:
+        """Return of each key the row that wins, among those that are valid now."""
+        now, best = self._period(), Rows()
+        for row in rows:
+            held = best.get((row.table, row.key))
+            if _is_valid(row, self._rules(row.table), now) and (
+                held is None or row.beats(held.seq, held.id)
+            ):
+                best[row.table, row.key] = row
+        return best
+
+
+def _is_valid(row: SignedRow, rule: TableRule, now: int) -> bool:
+    life = row.expires - row.period
+    most = rule.tombstone_life_periods if row.body is None else rule.max_life_periods
+    return row.period <= now + 1 and now <= row.expires and 0 <= life <= most
+
+
+def _is_whole(rows: Rows, head: SignedRow | None, tables: tuple[int, ...]) -> bool:
+    if head is None or not isinstance(head.body, HeadBody):
+        return False
+    held: Mapping[int, list[CountedRow]] = {table: [] for table in tables}
+    for row in rows.values():
+        if row.expires >= head.expires and not row.co_owners:
+            held[row.table].append(CountedRow(seq=row.seq, id=row.id))
+    return all(
+        compare(said, held[said.table]) == WHOLE
+        for said in head.body.tables
+        if said.table in tables
+    )
