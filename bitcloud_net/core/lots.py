@@ -2,20 +2,23 @@
 
 The rank of an auditor for a target is a hash of the period's beacon and both keys, so neither side
 can choose: the beacon is not known beforehand, and keys must be older than it. The first 16
-eligible ones sit, at most one from each neighbourhood of addresses. Two nodes know slightly
+eligible ones sit, at most one from each neighbourhood of addresses and one of each root
+(``core.weights``). Two nodes know slightly
 different nodes, so whoever stands among the first 24 in one's own view is believed to have a seat.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from blake3 import blake3
 
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.tables import NODE_LIFE_PERIODS
+from bitcloud_net.core.weights import FULL_WEIGHT_PPM, weights_ppm
 
 SEATS = 16
 BELIEVED_SEATS = 24
@@ -36,6 +39,7 @@ class Candidate:
     node: NodeId
     since: int  # period of its first row
     neighbourhood: str = ""  # see ``neighbourhood_of``; empty: stands for itself
+    root: bytes = b""  # the identity that it points to; empty: itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +57,12 @@ def draw(beacon: bytes, target: NodeId, candidates: Iterable[Candidate], *, peri
     """
     others = [item for item in candidates if item.node != target]
     if len(others) + 1 < SMALL_NETWORK:
-        seats = tuple(sorted(item.node for item in others))
+        seats = tuple(sorted(_one_of_each(others, _root)))
         return Lot(seats=seats, believed=frozenset(seats), quorum=-(-2 * len(seats) // 3))
     eligible = [item for item in others if item.since <= period - MIN_AGE_PERIODS]
-    ranked = sorted(eligible, key=lambda item: rank(beacon, target, item.node))
-    seated = _one_of_each_neighbourhood(ranked)
+    heavy = _by_weight(beacon, target, eligible)
+    ranked = sorted(heavy, key=lambda item: rank(beacon, target, item.node))
+    seated = _one_of_each(ranked, _neighbourhood, _root)
     return Lot(
         seats=tuple(seated[:SEATS]),
         believed=frozenset(seated[:BELIEVED_SEATS]),
@@ -99,12 +104,35 @@ def neighbourhood_of(address: str) -> str:
     return str(ipaddress.ip_network((host, length), strict=False))
 
 
-def _one_of_each_neighbourhood(ranked: Iterable[Candidate]) -> list[NodeId]:
-    taken: set[str] = set()
+def _by_weight(beacon: bytes, target: NodeId, candidates: list[Candidate]) -> list[Candidate]:
+    """Return who takes part: everybody, but of a root with far more than others only a few."""
+    weights = weights_ppm(Counter(map(_root, candidates)))
+    return [
+        item
+        for item in candidates
+        if (weight := weights[_root(item)]) == FULL_WEIGHT_PPM
+        or int.from_bytes(rank(beacon, target, item.node)[-8:], "big") * FULL_WEIGHT_PPM
+        < weight << 64
+    ]
+
+
+def _root(item: Candidate) -> bytes:
+    return item.root or item.node
+
+
+def _neighbourhood(item: Candidate) -> bytes:
+    return item.neighbourhood.encode()
+
+
+def _one_of_each(
+    candidates: Iterable[Candidate], *kinds: Callable[[Candidate], bytes]
+) -> list[NodeId]:
+    """Return the first of each kind, in order. Who is of no kind (empty) stands for itself."""
+    taken: set[tuple[int, bytes]] = set()
     seated: list[NodeId] = []
-    for item in ranked:
-        if item.neighbourhood and item.neighbourhood in taken:
-            continue
-        taken.add(item.neighbourhood)
-        seated.append(item.node)
+    for item in candidates:
+        places = {(at, place) for at, kind in enumerate(kinds) if (place := kind(item))}
+        if taken.isdisjoint(places):
+            seated.append(item.node)
+            taken |= places
     return seated

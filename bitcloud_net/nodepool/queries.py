@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bitcloud_net.core.app_tables import AppId
+from bitcloud_net.core.bodies.certificates import CertificateKind
 from bitcloud_net.core.identity import Service, must_mine_again
 from bitcloud_net.core.keys import NodeId, PublicKey
 from bitcloud_net.core.lots import Candidate, neighbourhood_of
@@ -46,13 +47,14 @@ class Node:
     body: NodeBody
     seq: int
     period: int  # when it signed
+    root: bytes = b""  # the identity that it points to; empty: it is nobody's delegate
 
     @property
     def candidate(self) -> Candidate:
         """The node as one that may be drawn by lot."""
         addresses = self.body.addresses
         hood = neighbourhood_of(addresses[0]) if addresses else ""
-        return Candidate(node=self.id, since=0, neighbourhood=hood)
+        return Candidate(node=self.id, since=0, neighbourhood=hood, root=self.root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,9 @@ class Queries:
         space.
         """
         sql = "SELECT * FROM node WHERE expires >= ? AND capacity >= ? ORDER BY key"
-        return tuple(_node(row) for row in await self._all(sql, period, int(storing)))
+        roots = dict(await self._all(_ROOTS, CertificateKind.DELEGATE, period, period))
+        found = await self._all(sql, period, int(storing))
+        return tuple(replace(_node(row), root=roots.get(row[0], b"")) for row in found)
 
     async def node(self, node: bytes) -> Node | None:
         """Return one node."""
@@ -288,6 +292,10 @@ class Queries:
         return await self._database.read(work)
 
 
+_ROOTS = (
+    "SELECT owner, min(subject) FROM certificate"
+    " WHERE kind = ? AND since <= ? AND expires >= ? GROUP BY owner"
+)
 _FOLDER = "SELECT owner, id, parent, open_key, sealed, seq, period FROM folder"
 _FILE = "SELECT owner, id, folder, sealed, seq, period FROM file"
 _PLACEMENT = "SELECT owner, cid, manifest, holders, seq, period FROM placement"

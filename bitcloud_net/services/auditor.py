@@ -142,10 +142,11 @@ def targets_of(
 ) -> tuple[NodeId, ...]:
     """Return the nodes that ``own`` has a seat for."""
     candidates = [node.candidate for node in nodes]
+    roots = len({node.root or node.id for node in nodes})  # so many can sit
     targets = (node.id for node in nodes if node.id != own)
     return tuple(
         target
         for target in targets
-        if may_sit(beacon, target, own, len(nodes))
+        if may_sit(beacon, target, own, roots)
         and own in draw(beacon, target, candidates, period=period).seats
     )

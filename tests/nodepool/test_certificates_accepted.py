@@ -17,6 +17,7 @@ from bitcloud_net.core.table_rules import rule_of
 from bitcloud_net.core.tables import YEAR_PERIODS, Role, Table
 from bitcloud_net.core.verdicts import Ban, FaultReason
 from bitcloud_net.nodepool.outcome import Fate
+from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
 
 GATEWAY, NODE, PEER = key_of("gateway"), key_of("node"), key_of("peer").node_id
@@ -86,3 +87,16 @@ def test_whom_one_certifies_or_trusts_is_not_for_everybody(kind: CertificateKind
     parties = frozenset({GATEWAY.public, NODE.public})
     assert audience_of(said, rule) == (parties if private else EVERYBODY)
     assert audience_of(certificate(kind, reason=6), rule) is EVERYBODY
+
+
+async def test_a_delegate_stands_for_its_root_in_lots(store: RowStore) -> None:
+    body = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
+    row = make_row(Table.NODE, b"", body, signer=NODE, seq=1, period=NOW, slot=0, expires=NOW + 9)
+    await store.accept(row.raw, source=PEER)
+    delegate = certificate(CertificateKind.DELEGATE, agrees=True)
+    outcome = await store.accept(delegate.raw, source=PEER)
+    assert outcome.fate is Fate.ACCEPTED, outcome
+    found = {
+        node.id: node.candidate.root for node in await Queries(store.database).nodes(period=NOW)
+    }
+    assert found == {GATEWAY.node_id: NODE.public, NODE.node_id: b""}

@@ -485,3 +485,4 @@ CREATE TABLE certificate (
     expires INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX certificate_subject ON certificate (subject);
+CREATE INDEX certificate_kind ON certificate (kind, owner);
