@@ -78,17 +78,20 @@ class JoinCard(NoticeCard):
         self._show_progress(member, tries)
 
     def _show_joined(self, member: Membership) -> None:
-        since = ago_text(member.registered_s, now_s())
+        since = ago_text(member.registered_s, now_s()) or self.tr("before")
         self.say(
             self.tr("This computer is a member of the network"),
-            self.tr("Its identity was registered {when}. It costs nothing more.").format(when=since)
-            if since
-            else self.tr("Its identity is registered. It costs nothing more."),
+            self.tr(
+                "Its identity was registered {when}. It counts for as long as this computer is not "
+                "away for more than three days."
+            ).format(when=since),
         )
 
     def _show_progress(self, member: Membership, facts: str) -> None:
         share = done_by_now(member)
         self._facts.setText(facts)
         self._meter.set_value(share)
+        lucky = round(100 * share)
         luck = self.tr("Of 100 computers that tried as often, {count} would have one by now.")
-        self._luck.setText(luck.format(count=round(100 * share)))
+        none = self.tr("Of 100 computers that tried as often, hardly any would have one yet.")
+        self._luck.setText(luck.format(count=lucky) if lucky else none)

@@ -28,7 +28,7 @@ class NoticeCard(Card):
         self._action.hide()
         self._action.clicked.connect(self.wanted)
         self.words = QVBoxLayout()
-        self.words.setSpacing(6)
+        self.words.setSpacing(8)
         self.words.addWidget(self._title)
         self.words.addWidget(self._text)
         row = QHBoxLayout()

@@ -1,7 +1,8 @@
 """Takes the pictures of the real window: ``python tests/app/screenshots.py docs/images``.
 
 Starts a local test grid in a temporary home, publishes the bundled sample, walks through the
-window, and saves what it shows, light and dark. ``QT_QPA_PLATFORM=offscreen`` is enough.
+window, and saves what it shows, light and dark; then joins a network where identities are mined.
+``QT_QPA_PLATFORM=offscreen`` is enough.
 ``--fake`` uses the scripted client of the tests instead, for work on the look alone.
 """
 
@@ -15,8 +16,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import trio
 from fake_client import FakeClient, opener
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
@@ -32,11 +35,19 @@ from bitcloud_net.api import (
     Membership,
     MembershipState,
     TransferKind,
+    create_home,
+    open_client,
 )
 
 SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "sample"
 NODES = 10
 PERSON = "Mary"
+QUESTION = """\
+SELECT name, round(capacity / 1e9, 1) AS gigabytes,
+       (SELECT count(*) FROM placement WHERE instr(holders, node.key)) AS files_held,
+       datetime(period * 600, 'unixepoch') AS signed, key
+FROM node
+ORDER BY files_held DESC, name"""
 FILM_BYTES = 180_000_000
 """Large enough that its publishing can be photographed."""
 
@@ -148,6 +159,7 @@ def _real_pages(camera: Camera, program: Program, mine: str) -> None:
     camera.shoot("pictures")
     window.show_page("transfers")
     camera.shoot("transfers")
+    _real_database(camera, program)
     window.show_page("contribute")
     window.contribute._switch.click()
     wait_until(lambda: session.status is not None and session.status.contribution.on)
@@ -166,6 +178,40 @@ def _real_pages(camera: Camera, program: Program, mine: str) -> None:
     window.files.area.view.select_path(f"{mine}/Videos/Dawn over the Alps.webm")
     wait(1000)
     camera.shoot("seventy-percent-off")
+
+
+def _real_database(camera: Camera, program: Program) -> None:
+    window = program.window
+    window.show_page("network")
+    wait(1200)
+    camera.shoot("network")
+    window.show_page("database")
+    page = window.database
+    wait_until(lambda: bool(page._tables) and page._tables[0].rows is not None)
+    page.tree.expand(page.tree.model().index(1, 0))
+    page.ask(QUESTION)
+    wait_until(lambda: not page.is_running)
+    wait(300)
+    camera.shoot("database")
+
+
+def join_tour(folder: Path, size: tuple[int, int], home: Path) -> None:
+    """Show how an identity is earned where they are mined: the real search, for some seconds."""
+    trio.run(partial(create_home, home, name=PERSON))
+    program = Program(home=home, open_client=lambda _passphrase: open_client(home=home))
+    program.window.show()
+    program.session.start()
+    camera = Camera(program, folder, size)
+    window, session = program.window, program.session
+    try:
+        wait_until(lambda: session.membership is not None and session.status is not None)
+        window.show_page("contribute")
+        window.contribute._switch.click()
+        wait_until(lambda: session.membership is not None and session.membership.left_s is not None)
+        wait(5000)
+        camera.shoot("joining")
+    finally:
+        session.stop()
 
 
 # The scripted node
@@ -320,8 +366,8 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as name:
         home, work = Path(name, "home"), Path(name, "work")
         work.mkdir()
-        open_client = opener(client) if options.fake else grid_opener(home)
-        program = Program(home=home, open_client=open_client)
+        open_one = opener(client) if options.fake else grid_opener(home)
+        program = Program(home=home, open_client=open_one)
         program.theme.choose(Scheme.LIGHT)
         program.window.show()
         program.session.start()
@@ -333,6 +379,8 @@ def main(argv: list[str]) -> int:
                 real_tour(camera, program, work)
         finally:
             program.session.stop()
+        if not options.fake:
+            join_tour(options.folder, (width, height), Path(name, "second home"))
     return 0
 
 
