@@ -170,7 +170,7 @@ class Client(Protocol):
         ``MembershipChanged``, ``StatusChanged``)."""
 
     async def membership(self, *, role: str = "node") -> Membership:
-        """Return how far this computer (or its person, for ``publisher`` and ``grid-owner``) is on
+        """Return how far this computer (or its person, for ``publisher``) is on
         the way to ``role``: ``node``, ``gateway``, ``publisher`` or ``grid-owner``."""
 
     async def join(self, *, role: str = "node", wait: bool = True) -> Membership:

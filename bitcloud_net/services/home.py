@@ -43,9 +43,9 @@ class Identity:
     log_key: bytes  # seals what is secret in the transfer log
 
     def key_of(self, role: TableRole) -> SigningKey:
-        """Return the key that joins in a role: nodes and gateways are machines, publishers and
-        grid owners are people, who take their identity along with their 24 words."""
-        return self.node if role in TableRole.NODE | TableRole.GATEWAY else self.user
+        """Return the key that joins in a role. A publisher is a person, who takes the identity
+        along with the 24 words; nodes, gateways and who sells a grid of them are machines."""
+        return self.user if role is TableRole.PUBLISHER else self.node
 
 
 def default_home() -> Path:

@@ -60,23 +60,30 @@ async def test_both_sides_have_to_sign(store: RowStore) -> None:
 
 
 async def test_it_can_be_asked_for_in_sql(store: RowStore) -> None:
-    await store.accept(certificate(CertificateKind.TRUST).raw, source=PEER)
-    revoked = certificate(CertificateKind.TRUST, reason=FaultReason.CORRUPT_DATA, slot=1)
+    await store.accept(certificate(CertificateKind.NODE, agrees=True).raw, source=PEER)
+    revoked = certificate(CertificateKind.NODE, reason=FaultReason.CORRUPT_DATA, slot=1)
     await store.accept(revoked.raw, source=PEER)
     sql = "SELECT owner, kind, subject, since, reason FROM certificate ORDER BY kind"
     found = await store.database.read(lambda db: db.execute(sql).fetchall())
     assert found == [
-        (GATEWAY.public, 3, NODE.public, NOW, 0),
-        (GATEWAY.public, 131, NODE.public, NOW, 6),
+        (GATEWAY.public, 1, NODE.public, NOW, 0),
+        (GATEWAY.public, 129, NODE.public, NOW, 6),
     ]
 
 
 async def test_some_hours_of_faults_do_not_cost_certificates(store: RowStore) -> None:
-    await store.accept(certificate(CertificateKind.TRUST).raw, source=PEER)
+    await store.accept(certificate(CertificateKind.MERGE, agrees=True).raw, source=PEER)
     for reason, left in (("too-slow", 1), ("fraud", 0)):
         until = NOW + left + 5 - 4 * left
         await store.ban(Ban(target=GATEWAY.node_id, since=NOW, until=until, reason=reason))
         assert store.counts[Table.CERTIFICATE] == left
+
+
+@pytest.mark.parametrize("kind", [CertificateKind.USER, CertificateKind.TRUST])
+async def test_only_publishers_speak_of_people_and_publishers(
+    store: RowStore, kind: CertificateKind
+) -> None:
+    assert (await store.accept(certificate(kind).raw, source=PEER)).fate is Fate.PARKED
 
 
 @pytest.mark.parametrize("kind", CertificateKind)

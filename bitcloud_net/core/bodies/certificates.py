@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Annotated, Final
 
 from bitcloud_net.core.bodies.fields import Body, Integer, bad_body
-from bitcloud_net.core.bodies.kinds import KeyPart, Kind, RowLike
+from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike, owner_has_a_role
 from bitcloud_net.core.bodies.network import MAX_DAY
 from bitcloud_net.core.tables import (
     DAY_PERIODS,
@@ -55,6 +55,16 @@ def _is_public(row: RowLike) -> bool:
     return row.key_suffix[0] not in (CertificateKind.USER, CertificateKind.TRUST)
 
 
+def _writer(row: RowLike, _body: CertificateBody) -> Parents:
+    """A publisher speaks of people and publishers, a gateway, which is a node, of nodes."""
+    kind = row.key_suffix[0] & ~REVOKED
+    if kind in (CertificateKind.USER, CertificateKind.TRUST):
+        return ((Table.PUBLISHER, row.owner),)
+    if kind in (CertificateKind.NODE, CertificateKind.MERGE):
+        return ((Table.NODE, row.owner),)
+    return owner_has_a_role(CERTIFICATE.rule, row)
+
+
 CERTIFICATE = Kind(
     rule=TableRule(
         table=Table.CERTIFICATE,
@@ -73,6 +83,7 @@ CERTIFICATE = Kind(
     body=CertificateBody,
     key=(KeyPart("kind", 1, is_number=True), KeyPart("subject", HASH_BYTES, is_party=True)),
     check=_check_certificate,
+    writer=_writer,
     is_public=_is_public,
 )
 
