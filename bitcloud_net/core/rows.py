@@ -43,6 +43,7 @@ there is no co-owner. ``KEY_BYTES`` long."""
 _SIGNATURE_KIND = "row"
 _ID_CONTEXT = "bitcloud v1 row"
 _ROW_FIELDS = 10
+_LIST_OF_TWO = b"\x82"  # as canonical CBOR
 _SIGNATURE_ITEM_BYTES = 1 + 2 + KEY_BYTES + 2 + SIGNATURE_BYTES  # as canonical CBOR
 
 
@@ -95,7 +96,7 @@ class SignedRow:
             body=None if body is None else parse_body(rule, body),
             co_owners=tuple(co_owners),
             signatures=tuple(signature for _, signature in signers),
-            id=_row_id(raw[1 : len(raw) - _signatures_bytes(len(signers))]),
+            id=row_id(raw[len(_LIST_OF_TWO) : len(raw) - _signatures_bytes(len(signers))]),
             raw=raw,
         )
         _check_parties(row)
@@ -145,14 +146,50 @@ def make_row(
     Raises:
         Malformed: what ``SignedRow.parse`` would say about the row.
     """
-    owner = signer.public
-    co_owners = [co_signer.public for co_signer in co_signers]
+    signers = (signer, *sorted(co_signers, key=lambda key: key.public))
+    content = row_content(
+        table,
+        key_suffix,
+        body,
+        owner=signer.public,
+        co_owners=tuple(key.public for key in signers[1:]),
+        numbers=(seq, period, slot, expires),
+    )
+    signed = row_id(content)
+    signatures = [(key.public, sign_row_id(key, signed)) for key in signers]
+    return SignedRow.parse(wire_form(content, signatures), rules)
+
+
+def row_content(
+    table: int,
+    key_suffix: bytes,
+    body: Body | None,
+    *,
+    owner: PublicKey,
+    co_owners: Sequence[PublicKey],
+    numbers: tuple[int, int, int, int],
+) -> bytes:
+    """Return the encoding of a row without its signatures. ``numbers``: seq, period, slot and
+    expiry; co-owners are put in order.
+    """
     plain = None if body is None else body_value(body)
     row: list[encoding.Value] = [ROW_VERSION, int(table), owner + key_suffix, owner]
-    row += [seq, period, slot, expires, plain, list(co_owners)]
-    row_id = _row_id(encoding.encode(row))
-    signatures = [[key.public, key.sign(_SIGNATURE_KIND, row_id)] for key in (signer, *co_signers)]
-    return SignedRow.parse(encoding.encode([row, signatures]), rules)
+    return encoding.encode([*row, *numbers, plain, sorted(co_owners)])
+
+
+def wire_form(content: bytes, signatures: Sequence[tuple[PublicKey, bytes]]) -> bytes:
+    """Return how a row travels: its content, and pairs of signer and signature in order."""
+    return _LIST_OF_TWO + content + encoding.encode([list(pair) for pair in signatures])
+
+
+def row_id(content: bytes) -> RowId:
+    """Return the id of the row with this content: what its owners sign."""
+    return RowId(blake3(content, derive_key_context=_ID_CONTEXT).digest())
+
+
+def sign_row_id(key: SigningKey, signed: RowId) -> bytes:
+    """Return one owner's signature of a row."""
+    return key.sign(_SIGNATURE_KIND, signed)
 
 
 def _decode(raw: bytes) -> tuple[list, list]:  # type: ignore[type-arg]
@@ -239,7 +276,3 @@ def _check_number(name: str, number: object, most: int) -> None:
 
 def _signatures_bytes(count: int) -> int:
     return 1 + count * _SIGNATURE_ITEM_BYTES
-
-
-def _row_id(row: bytes) -> RowId:
-    return RowId(blake3(row, derive_key_context=_ID_CONTEXT).digest())

@@ -22,6 +22,7 @@ class NewRow:
     key_suffix: bytes = b""
     body: Body | None  # None: delete, which leaves a tombstone
     life_periods: int | None = None
+    co_signers: tuple[SigningKey, ...] = ()  # other keys of this machine that sign, too
 
 
 class RowSigner:
@@ -72,6 +73,7 @@ class RowSigner:
             new.key_suffix,
             new.body,
             signer=self._key,
+            co_signers=new.co_signers,
             seq=max(last + 1, now_s),
             period=self._acceptance.now,
             slot=slot,

@@ -51,10 +51,11 @@ from bitcloud_net.core.verdicts import FaultReason
 PERIOD = 2_900_000
 """The period in which the samples are signed."""
 
-NODE, OTHER_NODE, SHOP, OTHER_SHOP, MARY = (SigningKey(bytes([at]) * 32) for at in range(21, 26))
-"""A grid's owner, which is a node; another node, its gateway; two publishers; a user."""
+NODE, OTHER_NODE, SHOP, OTHER_SHOP, MARY, GRID = (
+    SigningKey(bytes([at]) * 32) for at in range(21, 27)
+)
+"""A node; another one, a grid's gateway; two publishers; a user; the owner of a grid."""
 
-GRID = NODE
 GATEWAY = OTHER_NODE
 FOLDER_ID, FILE_ID, REQUEST_ID = b"f" * 16, b"1" * 16, b"r" * 16
 NUMBER = (7).to_bytes(8, "big")
@@ -220,6 +221,7 @@ _SAMPLES = (
         table=Table.GRID,
         body=GridBody(
             name="Alps",
+            node=NODE.public,
             is_open=True,
             prices=(
                 Price(coin="bitcoin", gib_month=250, block=12),
@@ -335,7 +337,7 @@ _SAMPLES = (
         suffix=SHOP.public + REQUEST_ID,
         body=BidBody(**TERMS, state=BidState.OFFERED, answers=b"", text="for a year"),
         signer=GRID,
-        after=(Table.NODE,),
+        after=(Table.NODE, Table.GRID),
     ),
     Sample(
         table=Table.PERMISSION,

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from bitcloud_net.core.bodies.fields import (
     Amount,
     Body,
+    Bytes,
     Choice,
     Code,
     Flag,
@@ -25,6 +26,7 @@ from bitcloud_net.core.bodies.network import (
     MAX_ADDRESSES,
     MAX_NAME_CHARS,
 )
+from bitcloud_net.core.keys import KEY_BYTES
 from bitcloud_net.core.tables import (
     DAY_PERIODS,
     YEAR_PERIODS,
@@ -64,6 +66,7 @@ class GridBody(Body):
     """A grid: nodes of one owner, or under contract to one, sold as a unit."""
 
     name: Annotated[str, Text(MAX_NAME_CHARS)]
+    node: Annotated[bytes, Bytes(KEY_BYTES)]  # a running one, that speaks for the grid
     is_open: Annotated[bool, Flag()]  # anybody may ask for a contract; else who is invited
     prices: Annotated[tuple[Price, ...], Many(Record(Price), MAX_PRICES)]
     storage: Annotated[int, Integer(MAX_GRID_BYTES)]  # bytes that can still be had
@@ -148,8 +151,8 @@ def _check_trust(body: TrustBody) -> None:
         raise bad_body("users and powers are taken from friends only")
 
 
-def _node(row: RowLike, _body: Body) -> Parents:
-    return ((Table.NODE, row.owner),)
+def _node(_row: RowLike, body: GridBody) -> Parents:
+    return ((Table.NODE, body.node),)
 
 
 def _other_publisher(row: RowLike, _body: Body) -> Parents:

@@ -3,6 +3,7 @@
 CREATE TABLE grid (
     key              BLOB    NOT NULL PRIMARY KEY, -- owner
     name             TEXT    NOT NULL,
+    node             BLOB    NOT NULL, -- a running one, that speaks for the grid
     is_open          INTEGER NOT NULL, -- 1: anybody may ask for a contract
     prices           TEXT    NOT NULL, -- JSON array of {coin, gib_month, block}; amounts in decimals
     storage          INTEGER NOT NULL, -- bytes that can still be had

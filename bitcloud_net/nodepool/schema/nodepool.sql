@@ -185,6 +185,7 @@ CREATE INDEX announced_app ON app (id);
 CREATE TABLE grid (
     key              BLOB    NOT NULL PRIMARY KEY, -- owner
     name             TEXT    NOT NULL,
+    node             BLOB    NOT NULL, -- a running one, that speaks for the grid
     is_open          INTEGER NOT NULL, -- 1: anybody may ask for a contract
     prices           TEXT    NOT NULL, -- JSON array of {coin, gib_month, block}; amounts in decimals
     storage          INTEGER NOT NULL, -- bytes that can still be had
