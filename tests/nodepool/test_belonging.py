@@ -224,8 +224,3 @@ async def test_a_user_is_a_member_by_the_own_row_or_by_a_certificate(store: RowS
     assert (await standing(store, MARY)).member_of == frozenset()
     await offer(store, mary(SHOP))
     assert (await standing(store, MARY)).member_of == {SHOP.public}
-
-
-def test_contracts_of_both_kinds_are_kinds_of_their_own() -> None:
-    assert contract(NodeContractBody) != contract(PublisherContractBody)
-    assert SAMPLES[Table.NODE_CONTRACT].suffix[32:] == NUMBER
