@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitcloud_net.core.errors import BadInput, LocalFault
+from bitcloud_net.core.recovery import Role, role_secret
 from bitcloud_net.services.home import (
     create_home,
     default_home,
@@ -20,7 +21,7 @@ from bitcloud_net.services.home import (
     recovery_words,
 )
 from bitcloud_net.settings import FILE, Settings, describe, load_settings, save_settings
-from bitcloud_net.storage.vault_lock import OpenLock
+from bitcloud_net.storage.vault_lock import OpenLock, PassphraseLock
 
 
 async def make(home: Path, name: str = "Mary", **more: str) -> str:
@@ -207,3 +208,25 @@ def test_costs_that_cannot_be(bits: int, mib: int) -> None:
     with pytest.raises(BadInput) as caught:
         _ = Settings(identity_bits=bits, identity_memory_mib=mib).difficulty
     assert caught.value.code == "bad-difficulty"
+
+
+async def test_what_lies_on_the_disk_is_useless_without_the_passphrase(tmp_path: Path) -> None:
+    """R-CA-08: a stolen home is a stolen vault, and nothing else in it says anything."""
+    home, dealt = tmp_path / "home", [bytes(range(at, at + 32)) for at in (10, 90)]
+    secrets = iter(dealt)
+    lock = PassphraseLock(passphrase="correct horse")
+    words = await create_home(home, name="Mary", lock=lock, random_bytes=lambda _: next(secrets))
+    _, identity = await open_home(home, lambda: "correct horse")
+    seed, node_seed = dealt
+    hidden = [seed, node_seed, identity.log_key, words.encode(), b"correct horse"]
+    hidden += [role_secret(seed, role) for role in Role] + [role_secret(node_seed, Role.NODE)]
+    hidden += [secret.hex().encode() for secret in hidden] + words.encode().split()[:3]
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert home / "vault" in files
+    for path in files:
+        content = path.read_bytes()
+        assert not [secret for secret in hidden if secret in content], path
+    for passphrase, code in ((None, "passphrase-needed"), (str, "wrong-passphrase")):
+        with pytest.raises(BadInput) as caught:
+            await open_home(home, passphrase)
+        assert caught.value.code == code
