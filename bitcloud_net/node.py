@@ -132,7 +132,13 @@ async def open_node(
         # Peers ask for rows as long as there is a network: the database closes after it.
         admission = Admission(difficulty=lives_on.difficulty, beacon=beacons.of_day)
         rows = await stack.enter_async_context(
-            open_row_store(_nodepool(home), clock=clock, admission=admission)
+            open_row_store(
+                _nodepool(home),
+                clock=clock,
+                admission=admission,
+                node=identity.node.node_id,
+                persons=(identity.user.public,),
+            )
         )
         network = await stack.enter_async_context(
             open_network(
@@ -228,6 +234,7 @@ class _Builder:
             clock=self._clock,
             random=self._random,
             beacon=self._beacon,
+            persons=lambda: (self._identity.user,),
         )
         connector = Connector(self._everybody, self._random, bootstrap)
         self._neighbours = Neighbours(

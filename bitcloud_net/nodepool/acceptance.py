@@ -24,8 +24,9 @@ from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.belonging import missing_rows
+from bitcloud_net.nodepool.keeping import Keeper
 from bitcloud_net.nodepool.outcome import Fate, Outcome
-from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, record
+from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, all_public, record
 from bitcloud_net.nodepool.row_writer import Held, RowWriter
 from bitcloud_net.nodepool.service_record import check_service, forget_service, note_service
 from bitcloud_net.nodepool.synced_set import Entry
@@ -61,13 +62,16 @@ class Acceptance:
         now: int,
         admission: Admission,
         registry: AppRegistry,
+        keeper: Keeper | None = None,
     ) -> None:
+        """``keeper`` says what of the rows of others is kept here; None: these are our own."""
         self._db = connection
         self._waiting = waiting
         self._tally = tally
         self.now = now
         self.admission = admission
         self.registry = registry
+        self._keeper = keeper
         self.writer = RowWriter(connection, registry)
         self.unparked: list[Outcome] = []
 
@@ -93,12 +97,8 @@ class Acceptance:
             return Outcome(fate=Fate.KNOWN, row=row)
         if held is not None and not _may_replace(row, held):
             return Outcome(fate=Fate.STALE, row=row)
-        self._check_standing(row)
-        row.verify()
-        self.registry.check(row)
-        self._check_contradictions(row, held)
-        rule = self.registry.rule_of(row.table)
-        missing = missing_rows(self._db, row, rule, self.admission)
+        self._check_right(row, held)
+        missing = self._missing_rows(row)
         if not missing and not self.admission.is_free:
             check_service(self._db, row)
         if own and missing:
@@ -111,6 +111,15 @@ class Acceptance:
             self._make_room_among_faults(row)
         self._write(row, held)
         return Outcome(fate=Fate.ACCEPTED, row=row)
+
+    def _check_right(self, row: SignedRow, held: Held | None) -> None:
+        """Refuse what is not ours to keep, or not its owner's to say."""
+        if self._keeper is not None:
+            self._keeper.check(row, self.registry.rule_of(row.table))
+        self._check_standing(row)
+        row.verify()
+        self.registry.check(row)
+        self._check_contradictions(row, held)
 
     def _write(self, row: SignedRow, held: Held | None) -> None:
         self.writer.write(row, held)
@@ -177,7 +186,9 @@ class Acceptance:
     def _convict(self, row: SignedRow, sql: str, values: Sequence[object]) -> int:
         found = self._db.execute(sql, tuple(values)).fetchmany(MAX_SHARING_SLOT)
         for (raw,) in found:
-            self.convict(Proof.of(row, SignedRow.parse(raw, self.registry.rule_of)))
+            other = SignedRow.parse(raw, self.registry.rule_of)
+            if all_public((row, other), self.registry.rule_of):
+                self.convict(Proof.of(row, other))
         return len(found)
 
     def convict(self, proof: Proof) -> bool:
@@ -239,6 +250,19 @@ class Acceptance:
             if rule.writers & Role.NODE and not keeps:
                 self.writer.drop("owner = ? AND tbl = ?", (ban.target, rule.table))
         return True
+
+    def _missing_rows(self, row: SignedRow) -> Parents:
+        """Return what a row belongs to and is not held. What lies at a place that others keep, they
+        have checked.
+        """
+        rule = self.registry.rule_of(row.table)
+        missing = missing_rows(self._db, row, rule, self.admission)
+        keeper = self._keeper
+        if keeper is None:
+            return missing
+        return tuple(
+            at for at in missing if keeper.keeps_place(at[1], self.registry.rule_of(at[0]))
+        )
 
     def _park(self, row: SignedRow, missing: Parents) -> Outcome:
         if not self._waiting.park(row, missing, self.now):

@@ -1,24 +1,43 @@
-"""What this node keeps of all that there is: rows that it may see, at places that it keeps."""
+"""What this node keeps of all that there is: rows that it may see, at places that it keeps.
+
+Whatever its place, a row stays that has to do with the node and its people, and so do the rows of a
+random sample of nodes, for lots and partners.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 
-from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.keys import KEY_BYTES, NodeId
 from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.shards import EVERYWHERE, Depth, Span, is_sharded, kept_span, shard_of
-from bitcloud_net.core.tables import TableRule
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.shards import (
+    EVERYWHERE,
+    Depth,
+    Span,
+    is_sharded,
+    kept_span,
+    place_of,
+    shard_of,
+)
+from bitcloud_net.core.tables import Table, TableRule
+from bitcloud_net.nodepool.readers import Readers, Standings, readers_of, related_to
+from bitcloud_net.nodepool.sample import Sample
 
 
 class Keeping:
     """Who we are, and how deep each table is cut here. Changed between batches only."""
 
-    def __init__(self, node: NodeId | None = None, persons: Iterable[bytes] = ()) -> None:
+    def __init__(self, node: NodeId | None, persons: Iterable[bytes], standings: Standings) -> None:
         """``node`` None: nobody in particular, who keeps everything that is offered."""
         self.node = node
         self.keys = frozenset(persons) | ({node} if node is not None else set())
         self.position = position_of(node) if node is not None else 0
         self.depths: dict[int, Depth] = {}
+        self.sample = Sample(node or b"")
+        self.standings = standings
 
     def act_for(self, keys: Iterable[bytes]) -> None:
         """Keep what these keys may see, too."""
@@ -38,3 +57,51 @@ class Keeping:
     def shard(self, rule: TableRule) -> Span:
         """Return the own shard of a table, whose size decides its depth."""
         return shard_of(self.position, self.depth(rule.table))
+
+
+class Keeper:
+    """Says for one batch what is kept. Looks up what we are to others when it matters."""
+
+    def __init__(self, keeping: Keeping, db: sqlite3.Connection, now: int) -> None:
+        self._keeping = keeping
+        self._db = db
+        self._now = now
+        self._readers: Readers | None = None
+        self._related: frozenset[bytes] | None = None
+
+    def check(self, row: SignedRow, rule: TableRule) -> None:
+        """Return when a row that came from elsewhere is ours to keep.
+
+        Raises:
+            Malformed: ``not-for-us``: others may see it and we may not; ``not-kept``: others keep
+                its place and we do not.
+        """
+        if self._keeping.node is None:
+            return
+        if not rule.leaves or not self._may_see(row, rule):
+            raise Malformed("the row is for others", code="not-for-us")
+        if self.keeps_place(row.key, rule):
+            return
+        sample = self._keeping.sample
+        if not self.is_related(row.key) and not (row.table == Table.NODE and sample.wants(row.key)):
+            raise Malformed("the row is at a place that others keep", code="not-kept")
+
+    def keeps_place(self, key: bytes, rule: TableRule) -> bool:
+        """Whether the place of a row is one that is kept here."""
+        span = self._keeping.span(rule)
+        return span == EVERYWHERE or (span is not None and place_of(rule.table, key) in span)
+
+    def is_related(self, key: bytes) -> bool:
+        """Whether a row with this key has to do with us: it is by, or about, somebody we know."""
+        if self._related is None:
+            self._related = related_to(self._db, self._own_readers())
+        return key[:KEY_BYTES] in self._related or key[KEY_BYTES:] in self._related
+
+    def _may_see(self, row: SignedRow, rule: TableRule) -> bool:
+        return row.owner in self._keeping.keys or self._own_readers().may_see(row, rule)
+
+    def _own_readers(self) -> Readers:
+        if self._readers is None:
+            keeping = self._keeping
+            self._readers = readers_of(self._db, keeping.keys, self._now, keeping.standings)
+        return self._readers

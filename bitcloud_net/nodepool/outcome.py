@@ -45,6 +45,9 @@ the network or another clock: ``unknown-table``, ``from-future``, ``expired``, `
 ``faults-full``, ``app-full``, ``must-mine-again``.
 """
 
+NOT_OURS = frozenset({"not-for-us", "not-kept"})
+"""Refusals of good rows that others keep: they may be ours tomorrow, so they are not remembered."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

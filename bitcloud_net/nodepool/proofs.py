@@ -14,12 +14,14 @@ slot. ``audit``, ``block`` and ``receipt``: claims that the manifest refutes
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from blake3 import blake3
 
 from bitcloud_net.core import encoding
+from bitcloud_net.core.audience import EVERYBODY, audience_of
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.false_claims import ClaimKind, refute
 from bitcloud_net.core.identity import Admission
@@ -123,6 +125,8 @@ class Proof:
             row.verify()
         else:
             rows = [SignedRow.parse(first, rules), SignedRow.parse(second, rules)]
+            if not all_public(rows, rules):
+                raise Malformed("rows that not everybody may see", code="bad-proof")
             proof = cls.of(*rows)
             for row in rows:
                 row.verify()
@@ -149,6 +153,11 @@ class Proof:
             id=blake3(raw, derive_key_context=_ID_CONTEXT).digest(),
             raw=raw,
         )
+
+
+def all_public(rows: Iterable[SignedRow], rules: Rules) -> bool:
+    """Whether everybody may see all of these rows, and so a proof that they make."""
+    return all(audience_of(row, rules(row.table)) is EVERYBODY for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

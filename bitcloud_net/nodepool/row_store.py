@@ -34,10 +34,10 @@ from bitcloud_net.nodepool.app_registry import (
     drop_tables,
 )
 from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
-from bitcloud_net.nodepool.keeping import Keeping
+from bitcloud_net.nodepool.keeping import Keeper, Keeping
 from bitcloud_net.nodepool.loading import load_sets, load_tally
 from bitcloud_net.nodepool.migrate import NODEPOOL
-from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
+from bitcloud_net.nodepool.outcome import NOT_OURS, Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.session_reads import SessionReads, Stray
@@ -96,9 +96,7 @@ class RowStore:
         self._refused: OrderedDict[bytes, None] = OrderedDict()
         self._watchers: list[Callable[[RowsChanged], None]] = []
         self._one_at_a_time = trio.Lock()
-        self.reads = SessionReads(
-            database, self.sets, self._registry, keeping, self._one_at_a_time, standing_of
-        )
+        self.reads = SessionReads(database, self.sets, self._registry, keeping, self._one_at_a_time)
 
     # Accepting
 
@@ -342,6 +340,7 @@ class RowStore:
                 now=now,
                 admission=self.admission,
                 registry=self._registry,
+                keeper=None if source is None else Keeper(self.keeping, db, now),
             )
             return work(acceptance), acceptance
 
@@ -362,7 +361,7 @@ class RowStore:
 
     def _remember_refusals(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            if outcome.fate is Fate.REFUSED and outcome.row is not None:
+            if outcome.fate is Fate.REFUSED and outcome.row and outcome.code not in NOT_OURS:
                 self._refused[outcome.row.id] = None
         while len(self._refused) > MAX_REMEMBERED_REFUSALS:
             self._refused.popitem(last=False)
@@ -406,7 +405,7 @@ async def open_row_store(
                 log.error("the nodepool is damaged and is being rebuilt: %s", fault)
                 set_aside(path)
                 database = await _enter(stack, path, run)
-            store = RowStore(database, own, clock, admission, Keeping(node, persons))
+            store = RowStore(database, own, clock, admission, Keeping(node, persons, standing_of))
             await store.start()
             try:
                 yield store

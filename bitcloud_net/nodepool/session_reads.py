@@ -12,11 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 import trio
 
-from bitcloud_net.core.audience import Standing
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.partners import position_of
@@ -28,11 +27,12 @@ from bitcloud_net.core.shards import (
     place_of,
     shared_span,
 )
-from bitcloud_net.core.tables import PROOFS, Exposure, Table, TableRule
+from bitcloud_net.core.tables import PROOFS, TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS
+from bitcloud_net.nodepool.readers import Readers, is_public, readers_of
 from bitcloud_net.nodepool.synced_set import Entry, SyncedSet
 from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
 from bitcloud_net.wire.sync_payload import SHORT_ID_BYTES
@@ -43,9 +43,6 @@ MAX_DEPTHS_APART: Final = 3
 do not differ by more, and each cut that we have not made yet costs a look at every row."""
 MAX_NARROW_VIEWS: Final = 64
 """Parts of views that are kept: of so many sets and peers."""
-
-Standings: TypeAlias = Callable[[sqlite3.Connection, bytes, int], Standing]
-"""Says what a key is to others in a period (``nodepool.standing``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +58,6 @@ class Stray:
         return Glance(key=self.key, short_id=self.id[:SHORT_ID_BYTES])
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """The keys in whose name one side of a session sees rows, by what a table's rule asks."""
-
-    plain: frozenset[bytes]
-    acts_for: frozenset[bytes]
-    member_of: frozenset[bytes]
-
-    @property
-    def all(self) -> frozenset[bytes]:
-        """The keys themselves, and all that they have to do with."""
-        return self.plain | self.acts_for | self.member_of
-
-    def of(self, rule: TableRule) -> frozenset[bytes]:
-        """Return the keys of which a row of this table must name one."""
-        keys = self.plain
-        if rule.exposure is Exposure.GRID:
-            keys |= self.acts_for
-        return keys | self.member_of if rule.members else keys
-
-
 class SessionReads:
     """The reading side of sync sessions. Used from one trio thread."""
 
@@ -92,7 +68,6 @@ class SessionReads:
         registry: AppRegistry,
         keeping: Keeping,
         changing: trio.Lock,
-        standings: Standings,
     ) -> None:
         """``changing`` is held while the sets take over a commit."""
         self._database = database
@@ -100,7 +75,6 @@ class SessionReads:
         self._registry = registry
         self._keeping = keeping
         self._changing = changing
-        self._standings = standings
         self._narrow: OrderedDict[_Cut, tuple[int, RangeIndex]] = OrderedDict()
 
     @property
@@ -194,20 +168,12 @@ class SessionReads:
 
     async def readers(self, keys: frozenset[bytes], period: int) -> Readers:
         """Return in whose name who has shown these keys sees rows."""
-
-        def look_up(db: sqlite3.Connection) -> list[Standing]:
-            return [self._standings(db, key, period) for key in sorted(keys)]
-
-        standings = await self._database.read(look_up)
-        return Readers(
-            plain=keys,
-            acts_for=frozenset[bytes]().union(*(item.acts_for for item in standings)),
-            member_of=frozenset[bytes]().union(*(item.member_of for item in standings)),
-        )
+        standings = self._keeping.standings
+        return await self._database.read(lambda db: readers_of(db, keys, period, standings))
 
     async def belongs(self, key: bytes, others: frozenset[bytes], period: int) -> bool:
         """Whether who has shown ``others`` has to do with ``key``, or everybody has."""
-        if await self._database.read(partial(_is_public, key=key)):
+        if await self._database.read(partial(is_public, key=key)):
             return True
         one = await self.readers(frozenset({key}), period)
         return not one.all.isdisjoint((await self.readers(others, period)).all)
@@ -342,12 +308,6 @@ def _look(
             raws.append(raw)
         marks.append(mark)
     return bytes(marks), raws
-
-
-def _is_public(db: sqlite3.Connection, key: bytes) -> bool:
-    """Whether a key is one of a publisher or a grid, who are known to everybody."""
-    sql = "SELECT 1 FROM np_row WHERE tbl IN (?, ?) AND key = ?"
-    return db.execute(sql, (Table.GRID, Table.PUBLISHER, key)).fetchone() is not None
 
 
 def _public_entries(db: sqlite3.Connection, number: int) -> list[Entry]:

@@ -21,7 +21,6 @@ from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.tables import SyncKind, Table, TableRule
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.outcome import RowsChanged
-from bitcloud_net.nodepool.session_reads import Readers
 from bitcloud_net.protocols.persons import Persons
 from bitcloud_net.protocols.row_push import ORIGIN_PEERS, RELAY_PEERS, RowPush
 from bitcloud_net.protocols.sync_side import MAX_NEWS_ROWS, SyncedRows
@@ -124,12 +123,8 @@ class RowNews:
     async def _tell(self, peer: NodeId, rows: Sequence[SignedRow]) -> None:
         reads, keys = self._rows.reads, self._persons.keys_of(peer)
         readers = await reads.readers(keys, self._period())
-        self._push.add_for(peer, [row.raw for row in rows if self._may_see(row, readers)])
-
-    def _may_see(self, row: SignedRow, readers: Readers) -> bool:
-        rule = self._rows.rule_of(row.table)
-        named = audience_of(row, rule)
-        return named is EVERYBODY or not named.isdisjoint(readers.of(rule))
+        seen = (row for row in rows if readers.may_see(row, self._rows.rule_of(row.table)))
+        self._push.add_for(peer, [row.raw for row in seen])
 
     def _readers(self) -> set[NodeId]:
         """Return the peers without a node row that we tell of others' fresh rows.

@@ -16,7 +16,8 @@ from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate, Outcome
-from bitcloud_net.nodepool.session_reads import Readers, Stray
+from bitcloud_net.nodepool.readers import Readers
+from bitcloud_net.nodepool.session_reads import Stray
 from bitcloud_net.protocols.questions import Caller
 from bitcloud_net.protocols.sync_side import (
     MAX_NEWS_ROWS,

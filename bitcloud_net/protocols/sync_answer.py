@@ -10,7 +10,7 @@ from bitcloud_net.core.errors import BadMessage, LocalFault, Malformed, Refused
 from bitcloud_net.core.units import HASH_BYTES, KIB, PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate
-from bitcloud_net.nodepool.session_reads import Readers
+from bitcloud_net.nodepool.readers import Readers
 from bitcloud_net.protocols.questions import Frames, send
 from bitcloud_net.protocols.sync_side import Allowance, Side, count, new_rows, states_of
 from bitcloud_net.wire import negentropy

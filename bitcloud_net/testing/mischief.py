@@ -19,8 +19,8 @@ from bitcloud_net.core.manifest import AnyManifest, Manifest, content_id, parse_
 from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.nodepool.readers import Readers
 from bitcloud_net.nodepool.row_store import RowStore
-from bitcloud_net.nodepool.session_reads import Readers
 from bitcloud_net.protocols.share_server import ShareKeeper, StoredBlock, StoredShare
 from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.wire.fields import Buffer

@@ -1,0 +1,77 @@
+"""In whose name rows are seen: keys that were shown, and what these keys are to others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bitcloud_net.core.audience import EVERYBODY, Standing, TableRow, audience_of
+from bitcloud_net.core.tables import Exposure, Table, TableRule
+
+Standings: TypeAlias = Callable[[sqlite3.Connection, bytes, int], Standing]
+"""Says what a key is to others in a period (``nodepool.standing``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The keys in whose name somebody sees rows, by what a table's rule asks."""
+
+    plain: frozenset[bytes]
+    acts_for: frozenset[bytes] = frozenset()
+    member_of: frozenset[bytes] = frozenset()
+
+    @property
+    def all(self) -> frozenset[bytes]:
+        """The keys themselves, and all that they have to do with."""
+        return self.plain | self.acts_for | self.member_of
+
+    def of(self, rule: TableRule) -> frozenset[bytes]:
+        """Return the keys of which a row of this table must name one."""
+        keys = self.plain
+        if rule.exposure is Exposure.GRID:
+            keys |= self.acts_for
+        return keys | self.member_of if rule.members else keys
+
+    def may_see(self, row: TableRow, rule: TableRule) -> bool:
+        """Whether they may see a row."""
+        named = audience_of(row, rule)
+        return named is EVERYBODY or not named.isdisjoint(self.of(rule))
+
+
+def readers_of(
+    db: sqlite3.Connection, keys: Iterable[bytes], period: int, standings: Standings
+) -> Readers:
+    """Return in whose name who has shown these keys sees rows in ``period``."""
+    plain = frozenset(keys)
+    found = [standings(db, key, period) for key in sorted(plain)]
+    return Readers(
+        plain=plain,
+        acts_for=frozenset[bytes]().union(*(standing.acts_for for standing in found)),
+        member_of=frozenset[bytes]().union(*(standing.member_of for standing in found)),
+    )
+
+
+def related_to(db: sqlite3.Connection, readers: Readers) -> frozenset[bytes]:
+    """Return all keys that ``readers`` have to do with: what they act for and belong to, and who
+    else is named where they are: the other side of a contract, who is trusted, who was asked.
+    """
+    marks = "?" + ", ?" * (len(readers.plain) - 1)
+    found = db.execute(
+        "SELECT DISTINCT other.reader FROM np_audience AS own JOIN np_audience AS other"
+        f" ON other.tbl = own.tbl AND other.key = own.key WHERE own.reader IN ({marks})",
+        sorted(readers.plain),
+    ).fetchall()
+    return readers.all.union(key for (key,) in found)
+
+
+def is_public(db: sqlite3.Connection, key: bytes) -> bool:
+    """Whether a key is one of a publisher or a grid, who are known to everybody."""
+    sql = "SELECT 1 FROM np_row WHERE tbl IN (?, ?) AND key = ?"
+    return db.execute(sql, (Table.GRID, Table.PUBLISHER, key)).fetchone() is not None
+
+
+def alone(_db: sqlite3.Connection, key: bytes, _period: int) -> Standing:
+    """Return the standing of a key that is nothing to others."""
+    return Standing(key=key)
