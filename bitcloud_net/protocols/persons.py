@@ -9,11 +9,14 @@ for the other to begin do not need each other: all that they could share is at t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from bitcloud_net.core import mandates
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
+from bitcloud_net.core.mandates import GRACE_PERIODS, MAX_MANDATES, Mandate
+
+MAX_SHOWN: Final = 4 * MAX_MANDATES
+"""Keys of one peer that are remembered; an honest one shows few, and the same ones."""
 
 
 class Circles(Protocol):
@@ -39,15 +42,18 @@ class Persons:
         self._keys = keys
         self._circles = circles
         self._on_learned = on_learned
-        self._shown: dict[NodeId, frozenset[bytes]] = {}
+        self._shown: dict[NodeId, dict[bytes, int]] = {}  # key → last period
 
-    def keys_of(self, peer: NodeId) -> frozenset[bytes]:
-        """Return the keys that a connected peer has shown, its own among them."""
-        return self._shown.get(peer, frozenset({peer}))
+    def keys_of(self, peer: NodeId, period: int) -> frozenset[bytes]:
+        """Return the keys that a connected peer has shown lately, its own among them."""
+        shown = self._shown.get(peer, {})
+        return frozenset(
+            {peer, *(key for key, at in shown.items() if at + GRACE_PERIODS >= period)}
+        )
 
     async def mandates(self, peer: NodeId, period: int) -> tuple[Mandate, ...]:
         """Return what is shown to ``peer`` in ``period``."""
-        others = self.keys_of(peer)
+        others = self.keys_of(peer, period)
         return tuple(
             [
                 mandates.give(key, node=self._node, peer=peer, period=period)
@@ -56,10 +62,12 @@ class Persons:
             ]
         )
 
-    def note(self, peer: NodeId, keys: frozenset[bytes]) -> None:
+    def note(self, peer: NodeId, keys: frozenset[bytes], period: int) -> None:
         """Hear which keys ``peer`` has shown in a session, its own among them."""
-        before, self._shown[peer] = self.keys_of(peer), keys
-        if keys != before:
+        known = self.keys_of(peer, period)
+        shown = self._shown.get(peer, {}) | dict.fromkeys(keys, period)
+        self._shown[peer] = dict(list(shown.items())[-MAX_SHOWN:])
+        if not keys <= known:
             self._on_learned(peer)
 
     def forget(self, peer: NodeId) -> None:

@@ -121,8 +121,8 @@ class RowNews:
             self._push.dropped += 1
 
     async def _tell(self, peer: NodeId, rows: Sequence[SignedRow]) -> None:
-        reads, keys = self._rows.reads, self._persons.keys_of(peer)
-        readers = await reads.readers(keys, self._period())
+        period = self._period()
+        readers = await self._rows.reads.readers(self._persons.keys_of(peer, period), period)
         seen = (row for row in rows if readers.may_see(row, self._rows.rule_of(row.table)))
         self._push.add_for(peer, [row.raw for row in seen])
 

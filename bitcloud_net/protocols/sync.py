@@ -117,13 +117,9 @@ class _Asking:
         self._report.depths = {state.set: state.depth for state in theirs.states}
         if not self._report.depths.keys() <= depths.keys():
             raise BadMessage("sets that were not asked for", peer=self._peer)
-        meeting = self._side.meet(
-            self._peer,
-            own=(start_s, mandates),
-            other=(theirs.now_s, theirs.mandates),
-            depths=self._report.depths,
-        )
-        return meeting, theirs.states
+        shown = self._side.hear(self._peer, start_s, theirs.now_s, theirs.mandates)
+        ours = self._side.shown(start_s, mandates)
+        return ours.meet(self._peer, shown, self._report.depths), theirs.states
 
     async def _sync(self, of: int, items: RangeIndex, meeting: Meeting) -> None:
         have, need = await self._compare(of, items)

@@ -75,13 +75,10 @@ class _Answering:
     async def _hello(self, hello: wire.Hello) -> wire.Answer:
         self._allowance.compare(SESSION_COST_BYTES)
         now_s, peer = self._side.now_s(), self._stream.peer
+        theirs = self._side.hear(peer, now_s, hello.now_s, hello.mandates)
         mandates = await self._side.persons.mandates(peer, now_s // PERIOD_S)
-        meeting = self._side.meet(
-            peer,
-            own=(now_s, mandates),
-            other=(hello.now_s, hello.mandates),
-            depths={item.set: item.depth for item in hello.sets},
-        )
+        depths = {item.set: item.depth for item in hello.sets}
+        meeting = self._side.shown(now_s, mandates).meet(peer, theirs, depths)
         self._shown, self._readers = meeting.theirs, None
         self._view = await self._reads.view(meeting)
         states = states_of(self._view, self._reads.depths)

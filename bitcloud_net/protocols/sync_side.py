@@ -71,8 +71,26 @@ class Persons(Protocol):
     async def mandates(self, peer: NodeId, period: int) -> tuple[Mandate, ...]:
         """Return what is shown to ``peer`` in ``period``."""
 
-    def note(self, peer: NodeId, keys: frozenset[bytes]) -> None:
+    def note(self, peer: NodeId, keys: frozenset[bytes], period: int) -> None:
         """Hear which keys ``peer`` has shown that it acts for, its own among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What one side of a session has shown the other."""
+
+    now_s: int
+    keys: frozenset[bytes]
+
+    def meet(self, peer: NodeId, theirs: Shown, depths: Mapping[int, int]) -> Meeting:
+        """Return the meeting of this side with ``peer``, which has shown ``theirs``."""
+        return Meeting(
+            peer=peer,
+            period=min(self.now_s, theirs.now_s) // PERIOD_S,
+            ours=self.keys,
+            theirs=theirs.keys,
+            depths=depths,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,42 +119,28 @@ class Side:
         _blame(outcomes, source)
         return outcomes
 
-    def meet(
-        self,
-        peer: NodeId,
-        *,
-        own: tuple[int, Iterable[Mandate]],
-        other: tuple[int, Iterable[Mandate]],
-        depths: Mapping[int, int],
-    ) -> Meeting:
-        """Return the meeting with a peer, from clock and mandates of both sides.
+    def hear(self, peer: NodeId, now_s: int, their_s: int, shown: Iterable[Mandate]) -> Shown:
+        """Return what a peer has shown: its clock, and the keys that it acts for, its own among
+        them. Mandates of a clock that is too far off are left alone.
 
         Raises:
             PeerFault: it shows a mandate that it does not have.
         """
-        period, others = own[0] // PERIOD_S, other[0] // PERIOD_S
-        shown = other[1] if abs(period - others) <= GRACE_PERIODS else ()
-        theirs = self._checked_keys(peer, shown, others)
-        self.persons.note(peer, theirs)
-        return Meeting(
-            peer=peer,
-            period=min(period, others),
-            ours=frozenset({self.node, *(mandate.key for mandate in own[1])}),
-            theirs=theirs,
-            depths=depths,
-        )
-
-    def _checked_keys(
-        self, peer: NodeId, shown: Iterable[Mandate], period: int
-    ) -> frozenset[bytes]:
+        period = their_s // PERIOD_S
+        in_time = abs(now_s // PERIOD_S - period) <= GRACE_PERIODS
         keys: set[bytes] = {peer}
-        for mandate in shown:
+        for mandate in shown if in_time else ():
             try:
                 mandates.check(mandate, node=peer, peer=self.node, period=period)
             except Malformed as error:
                 raise BadMessage("a mandate that is not its own", peer=peer) from error
             keys.add(mandate.key)
-        return frozenset(keys)
+        self.persons.note(peer, frozenset(keys), now_s // PERIOD_S)
+        return Shown(now_s=their_s, keys=frozenset(keys))
+
+    def shown(self, now_s: int, given: Iterable[Mandate]) -> Shown:
+        """Return what we have shown ourselves."""
+        return Shown(now_s=now_s, keys=frozenset({self.node, *(item.key for item in given)}))
 
 
 def states_of(

@@ -66,16 +66,27 @@ def key_of(name: str) -> SigningKey:
 
 @asynccontextmanager
 async def open_member(
-    hub: MemoryHub, folder: Path, name: str, *, clock: FixedClock | None = None
+    hub: MemoryHub,
+    folder: Path,
+    name: str,
+    *,
+    clock: FixedClock | None = None,
+    persons: tuple[SigningKey, ...] = (),
 ) -> AsyncIterator[Member]:
     key, clock = key_of(name), clock or FixedClock()
     folder.mkdir(exist_ok=True, parents=True)
     async with AsyncExitStack() as stack:
         network = await stack.enter_async_context(hub.open(key))
         store = await stack.enter_async_context(
-            open_row_store(folder, clock=clock, run=on_the_spot)
+            open_row_store(
+                folder,
+                clock=clock,
+                node=key.node_id,
+                persons=[person.public for person in persons],
+                run=on_the_spot,
+            )
         )
-        syncer = Syncer(network, store, clock=clock, random=Random(name))
+        syncer = Syncer(network, store, clock=clock, random=Random(name), persons=lambda: persons)
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(lambda task_status: syncer.run(task_status=task_status))
         yield Member(key, network, store, Queries(store.database), syncer, clock)
