@@ -252,17 +252,15 @@ class Acceptance:
         return True
 
     def _missing_rows(self, row: SignedRow) -> Parents:
-        """Return what a row belongs to and is not held. What lies at a place that others keep, they
-        have checked.
+        """Return the rows of which one has to come first. Where one may lie at a place that others
+        keep, they have seen to it.
         """
-        rule = self.registry.rule_of(row.table)
-        missing = missing_rows(self._db, row, rule, self.admission)
+        rules = self.registry.rule_of
+        missing = missing_rows(self._db, row, rules(row.table), self.admission)
         keeper = self._keeper
-        if keeper is None:
-            return missing
-        return tuple(
-            at for at in missing if keeper.keeps_place(at[1], self.registry.rule_of(at[0]))
-        )
+        if keeper and not all(keeper.keeps_place(key, rules(table)) for table, key in missing):
+            return ()
+        return missing
 
     def _park(self, row: SignedRow, missing: Parents) -> Outcome:
         if not self._waiting.park(row, missing, self.now):

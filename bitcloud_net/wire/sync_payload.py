@@ -19,9 +19,9 @@ MAX_SETS: Final = 1024
 MAX_WANT: Final = 512
 """Ids in one ``Want``: 16 KiB."""
 MAX_LOOK: Final = 512
-"""Keys in one ``Look``: at most 37 KiB."""
-MAX_KEY_BYTES: Final = 64
-"""The longest key of a row: its owner and 32 bytes."""
+"""Keys in one ``Look``: at most 69 KiB."""
+MAX_KEY_BYTES: Final = 128
+"""Longer than any table's: an owner, two keys beside it and a number have 104."""
 SHORT_ID_BYTES: Final = 8
 """So much of a row's id tells whether two sides hold the same row of a key."""
 MAX_BATCH_ROWS: Final = 512

@@ -15,21 +15,22 @@ import trio
 from grids import NOW, FixedClock, Member, key_of, open_member, raws_of, until, view_of
 
 from bitcloud_net.core import mandates
+from bitcloud_net.core.audience import EVERYBODY, audience_of
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.mandates import Mandate
 from bitcloud_net.core.row_bodies import FolderBody, UserBody
 from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, Table
+from bitcloud_net.core.table_rules import PROOFS, Table, rule_of
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.net.network import ProtocolId, Stream
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.frames import FrameParser, pack_frame
+from tests.core.row_samples import SAMPLES, before
 
 MARY, PUBLISHER, EVE = key_of("mary"), key_of("publisher"), key_of("eve")
-SECRETS = (Table.USER, Table.FOLDER)
 
 
 def row(table: Table, suffix: bytes = b"", *, seq: int = 1, name: str = "Mary") -> SignedRow:
@@ -42,6 +43,13 @@ def row(table: Table, suffix: bytes = b"", *, seq: int = 1, name: str = "Mary") 
     return make_row(table, suffix, body, signer=MARY, co_signers=[PUBLISHER], **numbers)
 
 
+SHOP = make_row(
+    Table.PUBLISHER,
+    b"",
+    SAMPLES[Table.PUBLISHER].body,
+    signer=PUBLISHER,
+    **{"seq": 1, "period": NOW, "slot": 0, "expires": NOW + 100},
+)
 ROWS = [row(Table.USER), *(row(Table.FOLDER, bytes([at]) * 16) for at in range(40))]
 
 
@@ -53,7 +61,8 @@ async def mary_and_eve(
         machine = await stack.enter_async_context(
             open_member(hub, tmp_path / "mary", "marys machine", persons=(MARY,))
         )
-        outcomes = await machine.store.accept_many([each.raw for each in ROWS], source=None)
+        known = [each.raw for each in (SHOP, *ROWS)]
+        outcomes = await machine.store.accept_many(known, source=None)
         assert {outcome.fate for outcome in outcomes} == {Fate.ACCEPTED}
         eve = await stack.enter_async_context(hub.open(EVE))
         await eve.connect(machine.network.addresses[0])
@@ -90,18 +99,18 @@ def given(key: SigningKey, node: SigningKey, member: Member, period: int = NOW) 
     return mandates.give(key, node=node.node_id, peer=member.key.node_id, period=period)
 
 
-async def gleanings(asker: Asker) -> list[wire.Answer]:
-    """Everything that a stranger can ask about Mary's rows."""
+async def gleanings(asker: Asker, rows: list[SignedRow] = ROWS) -> list[wire.Answer]:
+    """Everything that a stranger can ask about rows of which it knows all but the content."""
     answers: list[wire.Answer] = []
-    for number in SECRETS:
+    for number in sorted({each.table for each in rows}):
         everything = b"\x61\x00\x00\x02\x00"  # no ids up to infinity: so list yours
         answers.append(await asker.ask(wire.Recon(set=number, message=everything)))
         answers += [
-            await asker.ask(wire.Want(set=of, ids=tuple(each.id for each in ROWS)))
+            await asker.ask(wire.Want(set=of, ids=tuple(each.id for each in rows)))
             for of in (number, Table.NODE, PROOFS, 2**31)
         ]
-        glances = [wire.Glance(key=each.key) for each in ROWS if each.table == number]
-        glances += [wire.Glance(key=e.key, short_id=e.id[:8]) for e in ROWS if e.table == number]
+        glances = [wire.Glance(key=each.key) for each in rows if each.table == number]
+        glances += [wire.Glance(key=e.key, short_id=e.id[:8]) for e in rows if e.table == number]
         answers.append(await asker.ask(wire.Look(set=number, glances=tuple(glances))))
         for start in (0, 2**31, 2**32 - 1):
             answers.append(await asker.ask(wire.Some(set=number, start=start, count=64)))
@@ -111,21 +120,29 @@ async def gleanings(asker: Asker) -> list[wire.Answer]:
 async def test_a_stranger_hears_what_it_would_hear_if_there_were_nothing(
     tmp_path: Path, autojump_clock: object
 ) -> None:
+    """Of every table there is: one machine holds a row of each, the other the public ones."""
     hub = MemoryHub(1)
-    async with mary_and_eve(tmp_path, hub) as (machine, eve), AsyncExitStack() as stack:
-        empty = await stack.enter_async_context(open_member(hub, tmp_path / "empty", "empty"))
-        await eve.connect(empty.network.addresses[0])
-        for greets in (False, True):
-            heard = []
-            for member in (machine, empty):
-                asker = await Asker.at(eve, member)
-                said: list[object] = []
-                if greets:
-                    said += [(await asker.greet(given(EVE, EVE, member))).states]
-                said += await gleanings(asker)
-                heard.append(said)
-            assert heard[0] == heard[1]
-            assert not any(isinstance(item, wire.RowsAre) and item.raws for item in heard[0])
+    samples = [sample.row() for sample in SAMPLES.values()]
+    samples += [each for each in before(Table.NODE_CONTRACT) if each not in samples] + ROWS
+    public = [each for each in samples if audience_of(each, rule_of(each.table)) is EVERYBODY]
+    assert len(samples) - len(public) > 45
+    async with AsyncExitStack() as stack:
+        eve = await stack.enter_async_context(hub.open(EVE))
+        heard = []
+        for at, held in enumerate((samples, public)):
+            name = f"member {at}"
+            member = await stack.enter_async_context(open_member(hub, tmp_path / name, name))
+            await eve.connect(member.network.addresses[0])
+            for _ in range(3):  # what belongs to others comes after them
+                await member.store.accept_many([each.raw for each in (SHOP, *held)], source=None)
+            total = sum(member.store.counts.values())
+            assert total >= len(held), "all are held"
+            asker = await Asker.at(eve, member)
+            said: list[object] = list(await gleanings(asker, samples))
+            said += [(await asker.greet(given(EVE, EVE, member))).states]
+            said += await gleanings(asker, samples)
+            heard.append(said)
+    assert heard[0] == heard[1]
 
 
 @pytest.mark.parametrize("whose", [MARY, PUBLISHER])
@@ -223,6 +240,7 @@ async def test_who_may_not_see_a_row_does_not_keep_it_either(
         assert {outcome.code for outcome in outcomes} == {"not-for-us"}
         assert not any(outcome.is_senders_fault for outcome in outcomes)
         assert not any(member.store.is_settled(each.id) for each in ROWS)
+        await member.store.accept(SHOP.raw, source=EVE.node_id)
         member.store.keeping.act_for([MARY.public])
         outcomes = await member.store.accept_many([each.raw for each in ROWS], source=EVE.node_id)
         assert {outcome.fate for outcome in outcomes} == {Fate.ACCEPTED}
@@ -239,29 +257,25 @@ async def test_a_contradiction_that_not_everybody_may_see_makes_no_proof(
         assert len(view[PROOFS]) == 0
 
 
-async def test_rows_change_sides_when_their_readers_change(
-    tmp_path: Path, autojump_clock: object
-) -> None:
-    """Mary leaves her publisher: from then on the row is everybody's, and not before."""
+async def test_a_row_changes_sides_with_its_readers(tmp_path: Path, autojump_clock: object) -> None:
+    """Somebody was alone and joins a publisher: from then on the row is for the two of them."""
     async with mary_and_eve(tmp_path, MemoryHub(7)) as (machine, _):
-        store = machine.store
-        assert len((await view_of(store, NOW))[Table.USER]) == 0
-        assert len((await view_of(store, NOW, MARY.public))[Table.USER]) == 1
-        alone = make_row(
-            Table.USER,
-            b"",
-            UserBody(nickname="Mary"),
-            signer=MARY,
-            **{"seq": 9, "period": NOW, "slot": 9, "expires": NOW + 9},
+        store, zoe = machine.store, key_of("zoe")
+        body, numbers = UserBody(nickname="Zoe"), {"period": NOW, "expires": NOW + 9}
+        alone, joined = (
+            make_row(
+                Table.USER, b"", body, signer=zoe, co_signers=publisher, seq=at, slot=at, **numbers
+            )
+            for at, publisher in enumerate(([], [PUBLISHER]))
         )
-        await store.accept_many([alone.raw], source=None)
+        await store.accept(alone.raw, source=None)
         assert len((await view_of(store, NOW))[Table.USER]) == 1
         assert await raws_of(store, Table.USER, [alone.id]) == (1, [alone.raw])
-        again = row(Table.USER, seq=10)
-        await store.accept_many([again.raw], source=None)
+        await store.accept(joined.raw, source=None)
         assert len((await view_of(store, NOW))[Table.USER]) == 0
-        assert await raws_of(store, Table.USER, [again.id, alone.id]) == (2, [])
-        assert store.counts[Table.USER] == 1
+        assert await raws_of(store, Table.USER, [joined.id, alone.id]) == (2, [])
+        assert await raws_of(store, Table.USER, [joined.id], zoe.public) == (1, [joined.raw])
+        assert store.counts[Table.USER] == 2
 
 
 async def test_narrow_rows_stay_narrow_over_a_restart(

@@ -30,7 +30,7 @@ DEPTHS_OF_SETS = st.lists(
 GLANCES = st.lists(
     st.builds(
         wire.Glance,
-        key=st.binary(min_size=32, max_size=64),
+        key=st.binary(min_size=32, max_size=128),
         short_id=st.binary(min_size=8, max_size=8) | st.just(b""),
     ),
     max_size=20,
@@ -90,7 +90,7 @@ def test_an_answer_comes_back(answer: wire.Answer) -> None:
         (5, [], b""),
         (5, [1], b"\x20\0" + b"x" * 31),  # a key that ends too early
         (5, [1], b"\x1f\0" + b"x" * 31),  # one that is too short
-        (5, [1], b"\x41\0" + b"x" * 65),
+        (5, [1], b"\x81\0" + b"x" * 129),
         (5, [1], b"\x20\7" + b"x" * 39),
         (5, [1], (b"\x20\0" + b"x" * 32) * (wire.MAX_LOOK + 1)),
         (6, [1, 0, wire.MAX_SOME + 1], b""),
