@@ -30,7 +30,9 @@ from bitcloud_net.core.tables import Exposure, Table
 _CONTEXT = "bitcloud v1 head"
 _SUM_BYTES = 32
 _MODULUS = 1 << 8 * _SUM_BYTES
-_DROPPED = frozenset({Table.FAULT})  # of a target all but 16 are dropped everywhere, rightly
+_PASSING = frozenset({Table.NODE, Table.BEACON, Table.FAULT})
+"""Not counted: what comes again by itself and is missed soon enough, and would make a head each
+time; and faults, of which all but 16 of a target are dropped, rightly."""
 
 PUBLISHED_TABLES: Final = tuple(
     number for number, kind in sorted(KINDS.items()) if kind.is_public is has_no_publisher
@@ -40,7 +42,7 @@ COUNTED_TABLES: Final = tuple(
     number
     for number, kind in sorted(KINDS.items())
     if number in PUBLISHED_TABLES
-    or (kind.rule.exposure is Exposure.GLOBAL and kind.rule.leaves and number not in _DROPPED)
+    or (kind.rule.exposure is Exposure.GLOBAL and kind.rule.leaves and number not in _PASSING)
 )
 """The tables that heads speak for."""
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from bitcloud_net.core.bodies.heads import KNOWN_BY
 from bitcloud_net.core.errors import BitcloudError
 from bitcloud_net.core.heads import COUNTED_TABLES, Completeness
 from bitcloud_net.core.keys import PublicKey, SigningKey
@@ -125,15 +124,13 @@ class HeadKeeper:
                 life_periods=head.expires - now,
             )
             for audience, head in wanted.items()
-            if head.tables[0].table in KNOWN_BY
-            and not _is_current(head, present.get(audience), now)
+            if not _is_current(head, present.get(audience), now)
             and not plan.waits(audience, present.get(audience), now)
         ]
-        if not due:
-            return
-        with suppress(BitcloudError):  # such as used-up slots; the next look comes soon enough
-            await self._rows.write_many(due, signer=plan.key)
-            plan.signed(trio.current_time())
+        for head in due:
+            with suppress(BitcloudError):  # such as used-up slots, or no row that it belongs to
+                await self._rows.write_many([head], signer=plan.key)
+                plan.signed(trio.current_time())
 
 
 def _is_current(wanted: Head, present: HeadState | None, now: int) -> bool:

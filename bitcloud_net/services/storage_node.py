@@ -19,6 +19,7 @@ import trio
 
 from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.partners import position_of
 from bitcloud_net.core.row_bodies import NodeBody
 from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.net.network import Network, Stream
@@ -32,8 +33,14 @@ from bitcloud_net.views import Contribution
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
-ANNOUNCE_PERIODS: Final = 36
-"""How often the node row is signed again: every six hours; it lives for three days (R-NP-04)."""
+ANNOUNCE_PERIODS: Final = range(36 * 6, 60 * 6)
+"""When the node row is signed again: 36 to 60 hours after the last time, each node at its own, so
+that there is no daily wave. It lives for 72 (R-NP-04). At 100,000 nodes that is 0.6 rows a second.
+"""
+SETTLED_PERIODS: Final = 36
+"""Nor is it signed again within six hours because the used space has changed."""
+NOTED_PART: Final = 16
+"""One part in so many of the space is a change that others should know of."""
 LOOK_S: Final = 300.0
 """How often the date is looked at. A machine that slept for days wakes with its row expired, and
 its timers only a moment older."""
@@ -81,6 +88,9 @@ class StorageNode:
         self._folder: Path | None = None
         self._capacity_bytes = 0
         self._announced_in = 0  # the period
+        self._announced_used = 0
+        spread = position_of(key.public) % len(ANNOUNCE_PERIODS)
+        self._announced_for = ANNOUNCE_PERIODS[spread]
         self._banned = False
         self.was_on = False  # since the start: the grid may count on this computer
         network.serve(PROTOCOL, self.handle)
@@ -151,6 +161,7 @@ class StorageNode:
         )
         if await self._write(body):
             self._announced_in = self._period()
+            self._announced_used = body.used
 
     async def _write(self, body: NodeBody | None) -> bool:
         """Sign our row; return False where a ban of our own forbids it, or we have to mine again
@@ -182,6 +193,13 @@ class StorageNode:
 
     async def _is_announced(self) -> bool:
         """Whether our row is fresh, and was not dropped by a ban."""
-        if self._period() - self._announced_in >= ANNOUNCE_PERIODS:
+        age = self._period() - self._announced_in
+        if age >= self._announced_for or (age >= SETTLED_PERIODS and self._has_changed()):
             return False
         return await self._rows.holds(Table.NODE, self._key.public)
+
+    def _has_changed(self) -> bool:
+        """Whether much more, or less, is used than our row says."""
+        assert self._store is not None
+        change = abs(self._store.usage().used_bytes - self._announced_used)
+        return change * NOTED_PART > self._capacity_bytes

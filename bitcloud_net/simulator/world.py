@@ -19,6 +19,8 @@ from blake3 import blake3
 
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.partners import NodeRing, assign
+from bitcloud_net.protocols.row_news import SPARE_HOPS
+from bitcloud_net.protocols.row_push import ORIGIN_PEERS, RELAY_PEERS
 from bitcloud_net.simulator.scenario import STEP_S, Outcome, Scenario, Step
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire.range_index import RangeIndex, id_of, item_of
@@ -31,7 +33,6 @@ FRAME_BYTES = 11 + 4
 """Around each reconciliation message."""
 PUSH_HOP_S = 0.4
 """Gathering for 200 ms, a round trip, and checking the signatures."""
-ORIGIN_PEERS, RELAY_PEERS = 32, 6
 STEPS_PER_PERIOD = 16
 
 _FIRST_PERIOD = 2_900_000
@@ -195,7 +196,7 @@ class _World:
             for node in self._nodes.values()
             if node.live and len(node.items) > len(self._base)
         ]
-        hops = 3 + ceil(log(max(1.0, len(self._nodes) / ORIGIN_PEERS), RELAY_PEERS))
+        hops = SPARE_HOPS + ceil(log(max(1.0, len(self._nodes) / ORIGIN_PEERS), RELAY_PEERS))
         for hop in range(hops + 1):
             wave = self._hop(wave, peers, RELAY_PEERS if hop else ORIGIN_PEERS)
             yield self._stand((hop + 1) * PUSH_HOP_S)

@@ -96,10 +96,10 @@ def test_rows_that_another_machine_wrote_are_not_called_missing() -> None:
 
 
 def test_heads_do_not_tell_of_tables_that_only_few_may_see() -> None:
-    everybodys = {Table.NODE, Table.USER, Table.FOLDER, Table.FILE, Table.PLACEMENT, Table.APP}
+    everybodys = {Table.USER, Table.FOLDER, Table.FILE, Table.PLACEMENT, Table.APP}
     assert everybodys <= set(COUNTED_TABLES)
     narrow = {Table.NODE_CONTRACT, Table.PUBLISHER_CONTRACT, Table.BID, Table.USER_REQUEST}
-    assert not {Table.FAULT, Table.HEAD, *narrow} & set(COUNTED_TABLES)
+    assert not {Table.NODE, Table.FAULT, Table.HEAD, *narrow} & set(COUNTED_TABLES)
     for table in COUNTED_TABLES:
         kind = KINDS[table]
         assert kind.rule.exposure is Exposure.GLOBAL or table in PUBLISHED_TABLES
@@ -109,7 +109,7 @@ def test_a_row_is_counted_for_those_who_may_see_it() -> None:
     owner, shop = b"o" * 32, b"p" * 32
     assert audience_of_head(Table.FILE, owner, owner) == PUBLIC_HEAD
     assert audience_of_head(Table.FILE, owner, shop) == shop
-    assert audience_of_head(Table.NODE, owner, shop) == PUBLIC_HEAD
+    assert audience_of_head(Table.APP, owner, shop) == PUBLIC_HEAD
 
 
 def head(**changes: object) -> dict[str, object]:
@@ -120,7 +120,6 @@ def head(**changes: object) -> dict[str, object]:
     "tables",
     [
         [],
-        [head(table=4)],  # nobody knows the owner
         [head(), head()],
         [head(table=4), head()],
         [head(count=0)],

@@ -30,6 +30,7 @@ from bitcloud_net.core.row_bodies import (
     FileBody,
     FolderBody,
     HeadBody,
+    IdentityBody,
     NodeBody,
     UserBody,
     body_value,
@@ -215,13 +216,21 @@ async def test_a_machine_that_lost_its_rows_does_not_speak_for_less(
 async def test_a_head_needs_the_row_that_its_owner_is_known_by(
     store: RowStore, clock: FixedClock, autojump_clock: object
 ) -> None:
+    """A key that is neither a node nor a person signs none; a node that only says so has none."""
+    body = IdentityBody(day=NOW // 144, nonce=1, registered=NOW)
+    await store.write(Table.IDENTITY, b"\1", body, signer=MARY)
     async with keeping(store, clock):
-        await trio.sleep(10)
-    node = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
-    await store.write(Table.NODE, b"", node, signer=MARY)
-    async with keeping(store, clock):
-        await trio.sleep(10)
-        assert await said_by(store) == {1: 1}
+        await trio.sleep(400)
+        assert await head_of(store) is None
+        node = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
+        await store.write(Table.NODE, b"", node, signer=MARY)
+        await trio.sleep(400)
+        assert await said_by(store) == {7: 1}
+        first = await head_of(store)
+        clock.forward(1)
+        await store.write(Table.NODE, b"", node, signer=MARY)
+        await trio.sleep(400)
+        assert await head_of(store) == first, "a node's row that is signed again makes none"
 
 
 # Watching

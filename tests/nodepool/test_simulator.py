@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+import pytest
+
+from bitcloud_net.protocols.row_push import RELAY_PEERS
 from bitcloud_net.simulator.curve import draw
 from bitcloud_net.simulator.scenario import Scenario
-from bitcloud_net.simulator.world import simulate
+from bitcloud_net.simulator.world import ROW_BYTES, simulate
 
 
 def test_a_new_row_is_everywhere_within_16_pull_steps() -> None:
@@ -24,13 +27,20 @@ def test_with_70_percent_off_the_rest_has_it_within_24_steps() -> None:
     assert steps <= 24
 
 
-def test_push_brings_it_to_99_percent_within_30_seconds() -> None:
-    for off in (0.0, 0.7):
-        outcome = simulate(Scenario(nodes=600, rows=50, fresh=5, off=off, push=True, seed=7))
-        spread = outcome.seconds_to_spread(0.99)
-        assert spread is not None
-        assert spread <= 30
-        assert outcome.seconds_to(1.0) is not None
+@pytest.mark.parametrize("seed", [7, 8, 9])
+@pytest.mark.parametrize("off", [0.0, 0.7])
+def test_push_brings_it_to_99_percent_of_1000_nodes_within_30_seconds(
+    off: float, seed: int
+) -> None:
+    """With the numbers that nodes use: five copies of a row is all that it costs each of them."""
+    scenario = Scenario(nodes=1_000, rows=50, fresh=5, off=off, push=True, seed=seed)
+    outcome = simulate(scenario)
+    spread = outcome.seconds_to_spread(0.99)
+    assert spread is not None
+    assert spread <= 30
+    assert outcome.seconds_to(1.0) is not None
+    pushed = [step for step in outcome.steps if step.seconds <= 30][-1]
+    assert pushed.row_bytes <= (RELAY_PEERS + 0.2) * ROW_BYTES * scenario.fresh
 
 
 def test_nodes_that_keep_rows_back_only_slow_it_down() -> None:

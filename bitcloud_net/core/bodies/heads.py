@@ -19,8 +19,6 @@ MAX_HEAD_TABLE: Final = 2**31 - 1
 """Above are the tables of applications, which heads do not speak for."""
 PUBLIC_HEAD: Final = bytes(HASH_BYTES)
 """In the key, in the place of a publisher: the head that everybody may see."""
-KNOWN_BY: Final = frozenset({Table.NODE, Table.USER})
-"""The tables of which an owner must have a row before it may sign a head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +34,7 @@ class TableHead(Body):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadBody(Body):
     """What the row's owner has in each table, by number, of what an audience may see. The audience
-    is the end of the row's key. The first table is that of the node's or the person's row that the
-    owner is known by.
+    is the end of the row's key.
     """
 
     tables: Annotated[tuple[TableHead, ...], Many(Record(TableHead), MAX_HEAD_TABLES)]
@@ -47,8 +44,8 @@ def _check_head(body: HeadBody) -> None:
     numbers = [head.table for head in body.tables]
     if numbers != sorted(set(numbers)):
         raise bad_body("tables is sorted by table, with nothing twice")
-    if not numbers or numbers[0] not in KNOWN_BY:
-        raise bad_body("tables begins with the row that the owner is known by")
+    if not numbers:
+        raise bad_body("tables: who has nothing to speak for signs no head")
 
 
 def _is_everybodys(row: RowLike) -> bool:
@@ -56,7 +53,8 @@ def _is_everybodys(row: RowLike) -> bool:
 
 
 def _known_by(row: RowLike, body: HeadBody) -> Parents:
-    return ((body.tables[0].table, row.owner),)
+    is_person = any(head.table == Table.USER for head in body.tables)
+    return ((Table.USER if is_person else Table.NODE, row.owner),)
 
 
 HEAD = Kind(
