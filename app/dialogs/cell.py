@@ -12,7 +12,7 @@ from app.theme import Theme
 from app.widgets.sql_editor import code_font
 from bitcloud_net.api import PlainCell
 
-MAX_CHARACTERS = 100_000
+MAX_CHARACTERS = 20_000
 """Laying out more would hold the window up; all of it can be copied."""
 
 

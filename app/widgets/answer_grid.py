@@ -39,7 +39,7 @@ ROW_HEIGHT = 28
 MIN_WIDTH, MAX_WIDTH = 56, 320
 ARROW_ROOM = 20
 """Numbers stand below their column's name, which leaves room for the arrow of the order."""
-MEASURED_CELLS = 2_000
+MEASURED_CELLS = 1_000
 """So many cells decide how wide the columns are at first."""
 MAX_COPIED_CELLS = 50_000
 """More would hold the window up, and hardly anything to paste it into; they can be exported."""

@@ -50,7 +50,14 @@ def draw_line_of_text(
     painter.setFont(used_font)
     painter.setPen(QColor(colour))
     line = QFontMetricsF(used_font).elidedText(shown(text), elide, box.width())
-    painter.drawText(box, int(align | Qt.AlignmentFlag.AlignVCenter), line)
+    place = int(align | Qt.AlignmentFlag.AlignVCenter)
+    if line.isascii():
+        painter.drawText(box, place, line)
+        return
+    painter.save()  # marks can be piled up on a letter: they must not reach what stands above
+    painter.setClipRect(box.adjusted(-3, -3, 3, 3), Qt.ClipOperation.IntersectClip)
+    painter.drawText(box, place, line)
+    painter.restore()
 
 
 def wrapped(text: str, used_font: QFont, width: float, lines: int) -> list[str]:

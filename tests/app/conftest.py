@@ -8,7 +8,6 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from desk import Desk
 from fake_client import FakeClient, opener
 
 from app.bridge import Bridge, OpenClient
@@ -34,18 +34,6 @@ HARMLESS_WARNINGS = (
     "QImageIOHandler",
     "Application asked to unregister",
 )
-
-
-@dataclass
-class Desk:
-    """A window with everything around it."""
-
-    window: Window
-    session: Session
-    bridge: Bridge
-    theme: Theme
-    client: FakeClient
-    opened_urls: list[QUrl]
 
 
 @pytest.fixture(scope="session")

@@ -10,18 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Desk
+from desk import Desk
 from fake_client import FakeClient, opener
-from PySide6.QtCore import QBuffer, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtCore import QBuffer, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.error_text import explain, explain_code
 from app.models.entry_model import EntryModel
 from app.picture_decoder import decode
+from app.theme import font
 from app.thumbnails import decoder_command, pixmap_from
 from app.widgets.label import ElidedLabel, Label
+from app.widgets.paint import draw_line_of_text
 from bitcloud_net.api import (
     BadInput,
     LocalFault,
@@ -226,3 +228,26 @@ def test_dragging_out_carries_addresses_then_files(desk: Desk, qtbot: QtBot) -> 
     local = Path(model.mimeData([index]).urls()[0].toLocalFile())
     assert local.name == "Minutes 14.md"
     assert local.exists()
+
+
+def test_marks_piled_on_a_letter_stay_in_their_line(qapp: object) -> None:
+    tower = "a" + "\u0301" * 40
+    drawn = []
+    for text in ("a", tower):
+        image = QImage(60, 120, QImage.Format.Format_RGB32)
+        image.fill(QColor("white"))
+        painter = QPainter(image)
+        draw_line_of_text(painter, QRectF(5, 60, 50, 20), text, font(), "#000000")
+        painter.end()
+        above = image.copy(0, 0, 60, 56)
+        below = image.copy(0, 84, 60, 36)
+        blank = QColor("white").rgb()
+        drawn.append(
+            any(
+                part.pixel(x, y) != blank
+                for part in (above, below)
+                for x in range(part.width())
+                for y in range(part.height())
+            )
+        )
+    assert drawn == [False, False]

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import Desk
+from desk import Desk
 from fake_client import FakeClient, opener
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication

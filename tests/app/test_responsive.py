@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from conftest import Desk
+from desk import Desk
 from fake_client import FakeClient, file_entry, opener
 from PySide6.QtCore import Qt, QTimer
 from pytestqt.qtbot import QtBot

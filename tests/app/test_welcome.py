@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from conftest import Desk
+from desk import Desk
 from fake_client import FakeClient
 from pytestqt.qtbot import QtBot
 
