@@ -350,13 +350,28 @@ def _nodepool(verbs: Subparsers) -> None:
         "sign and write one own row",
         """
         bitcloud row put user '{"nickname": "Mary"}'
+        bitcloud row put folder --key ID '{"parent": "", "open_key": "", "sealed": "00ff"}'
+        bitcloud row put permission --key WHOM+FILE null
         bitcloud row put chess.moves --key 00000001 '{"number": 1, "move": "e4"}'
         bitcloud row put chess.moves --key 00000001 null
         """,
+        """
+        WHOM, ID and FILE stand for hexadecimal digits. A table that gets '{}' names its fields; all
+        tables with their keys and fields are in bitcloud_net/nodepool/README.md.
+        """,
     )
     put.add_argument("table", metavar="TABLE", help="its name, or APPLICATION.TABLE")
-    put.add_argument("values", metavar="JSON", help="bytes in hexadecimal; null deletes the row")
-    put.add_argument("--key", default="", metavar="HEX", help="what comes after your own key")
+    put.add_argument(
+        "values",
+        metavar="JSON",
+        help="bytes in hexadecimal, amounts as whole numbers; null deletes the row",
+    )
+    put.add_argument(
+        "--key",
+        default="",
+        metavar="HEX",
+        help="what comes after your own key: the parts of it one after the other",
+    )
 
     app = verbs.add_parser("app", help="applications' tables in the shared database")
     app_verbs = app.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)

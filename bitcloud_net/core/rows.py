@@ -264,7 +264,7 @@ def _check_co_owners(rule: TableRule, owner: bytes, co_owners: object) -> None:
 def _check_parties(row: SignedRow) -> None:
     """Check that those sign, and nobody else, whom the key names as signers."""
     kind = KINDS.get(row.table)
-    signers = None if kind is None else kind.signers(row)
+    signers = None if kind is None else kind.signers(row.key_suffix)
     if signers is not None and row.co_owners != signers:
         raise Malformed("the other side, whom the key names, signs too", code="bad-row")
 

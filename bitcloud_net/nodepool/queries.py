@@ -231,6 +231,10 @@ class Queries:
         body = IdentityBody(day=found[0], nonce=found[1], registered=found[2])
         return Registration(body=body, expires=found[3])
 
+    async def is_publisher(self, owner: bytes) -> bool:
+        """Whether a key has a publisher's row."""
+        return await self._one("SELECT 1 FROM publisher WHERE key = ?", owner) is not None
+
     async def bans(self, period: int) -> tuple[Ban, ...]:
         """Return the bans that run in ``period`` or ended within the month before, oldest first."""
         sql = (

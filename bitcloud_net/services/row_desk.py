@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from bitcloud_net.core.app_tables import AppDefinition
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import DefinitionBody, UserBody
+from bitcloud_net.core.keys import PublicKey, SigningKey
+from bitcloud_net.core.row_bodies import KINDS, DefinitionBody, UserBody
 from bitcloud_net.core.row_json import body_from_json
 from bitcloud_net.core.table_rules import Role, Table, TableRule
 from bitcloud_net.core.table_text import plain_cell
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.queries import Queries
-from bitcloud_net.nodepool.row_store import RowStore
+from bitcloud_net.nodepool.row_store import NewRow, RowStore
 from bitcloud_net.views import AppView, SqlAnswer, WrittenRow
+
+_MACHINES = Role.NODE | Role.GRID_OWNER | Role.GATEWAY
 
 
 class RowDesk:
-    """One per node. Rows are signed with the person's key, or the node's where only nodes write."""
+    """One per node. Rows are signed with the person's key, or the node's where machines write."""
 
     def __init__(
         self,
@@ -53,11 +55,11 @@ class RowDesk:
         delete.
 
         Raises:
-            BadInput: ``unknown-table``, ``bad-json``, ``bad-key``, or why the row is refused.
+            BadInput: ``unknown-table``, ``bad-json``, ``bad-key``, ``not-signed-by-all`` (somebody
+            else has to sign, too), or why the row is refused.
             Unavailable: ``slots-used-up``.
         """
         rule = self._rule(table)
-        signer = self._user if rule.writers & Role.USER else self._node
         try:
             suffix = bytes.fromhex(key)
         except ValueError as error:
@@ -68,10 +70,35 @@ class RowDesk:
                 code="bad-key",
             )
         body = body_from_json(rule, values)
+        signer = await self._signer(rule)
         if rule.writers & Role.USER and rule.table is not Table.USER:
             await self._register()
-        row = await self._rows.write(rule.table, suffix, body, signer=signer)
+        others = self._co_signers(rule, suffix)
+        new = NewRow(table=rule.table, key_suffix=suffix, body=body, co_signers=others)
+        (row,) = await self._rows.write_many([new], signer=signer)
         return WrittenRow(table=rule.name, key=row.key.hex(), seq=row.seq, id=row.id.hex())
+
+    async def _signer(self, rule: TableRule) -> SigningKey:
+        """Return the key of this home that may write a table. Where people and machines may, it is
+        the person's who is a publisher, and else the machine's.
+        """
+        if not rule.writers & _MACHINES or rule.writers & Role.USER:
+            return self._user
+        if rule.writers & Role.PUBLISHER and await self._queries.is_publisher(self._user.public):
+            return self._user
+        return self._node
+
+    def _co_signers(self, rule: TableRule, suffix: bytes) -> tuple[SigningKey, ...]:
+        kind = KINDS.get(rule.table)
+        needed = kind.signers(suffix) if kind else None
+        here = {key.public: key for key in (self._user, self._node)}
+        missing = [key for key in needed or () if key not in here]
+        if missing:
+            raise BadInput(
+                f"{missing[0].hex()[:16]}… signs this row, too, and its key is not here",
+                code="not-signed-by-all",
+            )
+        return tuple(here[PublicKey(key)] for key in needed or ())
 
     def apps(self) -> tuple[AppView, ...]:
         """List the installed applications, by name."""

@@ -8,7 +8,7 @@ from typing import Any
 from bitcloud_net.core.app_tables import parse_definition
 from bitcloud_net.core.bodies.certificates import CertificateKind
 from bitcloud_net.core.bodies.contracts import BidState, ContractState, SummaryOf, Terms
-from bitcloud_net.core.bodies.fields import fields_of
+from bitcloud_net.core.bodies.fields import Amount, Field, Many, Record, fields_of
 from bitcloud_net.core.bodies.heads import TableHead
 from bitcloud_net.core.bodies.market import HowToJoin, Price, Quota, Stance
 from bitcloud_net.core.bodies.permissions import Right, Target
@@ -398,3 +398,14 @@ def plain_body(table: Table) -> dict[str, Any]:
     """Return the map that travels in the sample of a table."""
     body = SAMPLES[table].body
     return {name: spec.plain(getattr(body, name)) for name, spec in fields_of(type(body)).items()}
+
+
+def as_json(value: Any, spec: Field) -> Any:
+    """Return as people write it what travels."""
+    if isinstance(spec, Amount):
+        return int.from_bytes(value, "big")
+    if isinstance(spec, Many):
+        return [as_json(one, spec.of) for one in value]
+    if isinstance(spec, Record):
+        return {name: as_json(value[name], field) for name, field in fields_of(spec.of).items()}
+    return value.hex() if isinstance(value, bytes) else value

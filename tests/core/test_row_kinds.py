@@ -35,7 +35,7 @@ from bitcloud_net.core.row_bodies import KINDS, body_value, parse_body
 from bitcloud_net.core.row_json import body_from_json
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import RULES, Table
-from tests.core.row_samples import SAMPLES, plain_body
+from tests.core.row_samples import SAMPLES, as_json, plain_body
 
 TABLES = [Table(table) for table in KINDS]
 FIELDS = [(Table(table), name) for table in KINDS for name in fields_of(KINDS[table].body)]
@@ -209,16 +209,6 @@ def test_a_number_beyond_64_bits_is_no_number(table: Table, name: str, number: i
     with pytest.raises(Malformed) as caught:
         SignedRow.parse(cbor2.dumps([content, signed], canonical=True))
     assert caught.value.code == "row-not-canonical"
-
-
-def as_json(value: Any, spec: Field) -> Any:
-    if isinstance(spec, Amount):
-        return int.from_bytes(value, "big")
-    if isinstance(spec, Many):
-        return [as_json(one, spec.of) for one in value]
-    if isinstance(spec, Record):
-        return {name: as_json(value[name], field) for name, field in fields_of(spec.of).items()}
-    return value.hex() if isinstance(value, bytes) else value
 
 
 def json_of(table: Table) -> dict[str, Any]:

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from bitcloud_net.clock import Clock
+from bitcloud_net.core.bodies.fields import fields_of
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.row_bodies import KINDS
+from bitcloud_net.core.table_rules import RULES, Table
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, open_row_store
 from bitcloud_net.services.row_desk import RowDesk
+from tests.core.row_samples import as_json, plain_body
 
 USER, NODE = SigningKey(b"u" * 32), SigningKey(b"n" * 32)
 CHESS = json.dumps(
@@ -110,3 +114,47 @@ async def test_removing_needs_exactly_one(desk: RowDesk) -> None:
     await desk.uninstall(desk.apps()[0].id)
     await desk.uninstall("chess")
     assert desk.apps() == ()
+
+
+def json_of(table: Table) -> str:
+    fields = fields_of(KINDS[table].body)
+    return json.dumps(
+        {name: as_json(item, fields[name]) for name, item in plain_body(table).items()}
+    )
+
+
+async def test_a_publisher_and_grid_owner_can_write_all_their_tables(desk: RowDesk) -> None:
+    """The person is a publisher, the machine a node, a grid, and its own grid's only node."""
+    node = '{"name": "", "roles": 3, "addresses": [], "capacity": 0, "used": 0}'
+    await desk.put("node", "", node)
+    grid = json.loads(json_of(Table.GRID)) | {"node": NODE.public.hex()}
+    await desk.put("grid", "", json.dumps(grid))
+    await desk.put("publisher", "", json_of(Table.PUBLISHER))
+    me, it, number = USER.public.hex(), NODE.public.hex(), "00" * 7 + "05"
+    for table, key in {
+        Table.GATEWAY: it + me,
+        Table.USER_REQUEST: me + "ab" * 16,
+        Table.PUBLISHER_REQUEST: it + "ab" * 16,
+        Table.GRID_OWNER_REQUEST: it + "ab" * 16,
+        Table.PUBLISHER_CONTRACT: it + number,
+        Table.BID: it + "ab" * 16,
+    }.items():
+        written = await desk.put(RULES[table].name, key, json_of(table))
+        owner = NODE if table in (Table.GATEWAY, Table.GRID_OWNER_REQUEST) else USER
+        assert bytes.fromhex(written.key) == owner.public + bytes.fromhex(key)
+    answer = await desk.select("SELECT deposit, coin FROM publisher_contract")
+    assert answer.rows == (("100000000000000000000", "bitcoin"),)
+
+
+async def test_what_somebody_else_has_to_sign_too_is_not_written(desk: RowDesk) -> None:
+    await desk.put("publisher", "", json_of(Table.PUBLISHER))
+    with pytest.raises(BadInput) as caught:
+        await desk.put("publisher_contract", "cd" * 40, json_of(Table.PUBLISHER_CONTRACT))
+    assert caught.value.code == "not-signed-by-all"
+    assert (await desk.select("SELECT count(*) FROM publisher_contract")).rows == ((0,),)
+
+
+async def test_a_row_that_belongs_to_nothing_says_what_is_missing(desk: RowDesk) -> None:
+    with pytest.raises(BadInput, match="publisher") as caught:
+        await desk.put("trust", "cd" * 32, json_of(Table.TRUST))
+    assert caught.value.code == "missing-parent"

@@ -87,20 +87,24 @@ class Kind:
             return self.writer(row, body)
         return owner_has_a_role(self.rule, row)
 
-    def signers(self, row: RowLike) -> tuple[bytes, ...] | None:
+    def signers(self, key_suffix: bytes) -> tuple[bytes, ...] | None:
         """Return exactly who must sign beside the owner; None: the co-owners whom the row names."""
         if not any(part.signs for part in self.key):
             return None
-        parts = zip(self.key, self.parts(row), strict=True)
+        parts = zip(self.key, self.cut(key_suffix), strict=True)
         return tuple(sorted(item for part, item in parts if part.signs))
 
-    def parts(self, row: RowLike) -> tuple[bytes, ...]:
-        """Return what follows the owner in the row's key, cut into its parts."""
-        found, rest = [], row.key_suffix
+    def cut(self, key_suffix: bytes) -> tuple[bytes, ...]:
+        """Return what follows the owner in a key, cut into its parts."""
+        found, rest = [], key_suffix
         for part in self.key:
             found.append(rest[: part.length])
             rest = rest[part.length :]
         return tuple(found)
+
+    def parts(self, row: RowLike) -> tuple[bytes, ...]:
+        """Return what follows the owner in the row's key, cut into its parts."""
+        return self.cut(row.key_suffix)
 
     def others(self, row: RowLike) -> tuple[bytes, ...]:
         """Return the keys, beside the owners', that the row's key names."""
