@@ -355,7 +355,8 @@ def _nodepool(verbs: Subparsers) -> None:
         bitcloud row put chess.moves --key 00000001 '{"number": 1, "move": "e4"}'
         bitcloud row put chess.moves --key 00000001 null
         """,
-        """
+        notes="""
+
         WHOM, ID and FILE stand for hexadecimal digits. A table that gets '{}' names its fields; all
         tables with their keys and fields are in bitcloud_net/nodepool/README.md.
         """,
