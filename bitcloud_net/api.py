@@ -23,6 +23,7 @@ from bitcloud_net.core.errors import (
 from bitcloud_net.core.table_text import PlainCell, csv_text, json_text
 from bitcloud_net.views import (
     AppView,
+    Avoided,
     BanStatement,
     BanView,
     Contribution,
@@ -58,6 +59,7 @@ from bitcloud_net.views import (
 
 __all__ = [
     "AppView",
+    "Avoided",
     "BadInput",
     "BanStatement",
     "BanView",
@@ -184,6 +186,16 @@ class Client(Protocol):
 
     async def pause_join(self) -> Membership:
         """Hold the search under way; nothing of it is lost. Return the role that was searched."""
+
+    async def avoided(self) -> tuple[Avoided, ...]:
+        """List whom this person avoids, the latest first. The list never leaves this computer."""
+
+    async def avoid(self, target: str, *, reason: str = "") -> None:
+        """Avoid a person (``Public/John``, or a key in hexadecimal), a publisher or a node: they
+        are not listed any more, and get no shares of new files. Nobody is told."""
+
+    async def unavoid(self, target: str) -> None:
+        """Take somebody off that list, by key or by the name that it shows."""
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """Return the transfers under way and the last hundred that ended, newest first."""

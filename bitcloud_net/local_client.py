@@ -15,6 +15,7 @@ from bitcloud_net.core.manifest import Manifest
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.services import test_grid
+from bitcloud_net.services.avoider import Avoider
 from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.grid import Grid
@@ -34,6 +35,7 @@ from bitcloud_net.services.transfers import Handle, Order, Transfers, Work
 from bitcloud_net.storage.transfer_log import TransferLog
 from bitcloud_net.views import (
     AppView,
+    Avoided,
     BanView,
     Contribution,
     Details,
@@ -78,6 +80,7 @@ class Parts:
     head_watcher: HeadWatcher
     row_desk: RowDesk
     joiner: Joiner
+    avoider: Avoider
     ban_list: BanList
     in_step: Callable[[], Awaitable[None]]  # waits, not for ever, until the first rows came
 
@@ -248,6 +251,19 @@ class LocalClient:
     async def pause_join(self) -> Membership:
         """See ``Client``."""
         return await self._parts.joiner.pause()
+
+    async def avoided(self) -> tuple[Avoided, ...]:
+        """See ``Client``."""
+        return self._parts.avoider.views()
+
+    async def avoid(self, target: str, *, reason: str = "") -> None:
+        """See ``Client``."""
+        await self._parts.in_step()
+        await self._parts.avoider.avoid(target, reason)
+
+    async def unavoid(self, target: str) -> None:
+        """See ``Client``."""
+        await self._parts.avoider.unavoid(target)
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """See ``Client``."""

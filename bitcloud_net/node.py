@@ -39,6 +39,7 @@ from bitcloud_net.protocols.own_network import OwnNetwork
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.app_carrier import AppCarrier
+from bitcloud_net.services.avoider import Avoider
 from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.beacons import Beacons
 from bitcloud_net.services.connector import Connector
@@ -53,7 +54,7 @@ from bitcloud_net.services.home import Identity, open_home
 from bitcloud_net.services.identity_checker import IdentityChecker
 from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.judge import Judge
-from bitcloud_net.services.library import Library
+from bitcloud_net.services.library import PUBLIC, Library
 from bitcloud_net.services.neighbours import Neighbours
 from bitcloud_net.services.newsstand import Newsstand
 from bitcloud_net.services.publisher import Publisher
@@ -67,13 +68,15 @@ from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.services.traffic import Traffic
 from bitcloud_net.services.transfers import Transfers
 from bitcloud_net.settings import Settings, save_settings
+from bitcloud_net.storage import avoid_list
+from bitcloud_net.storage.avoid_list import AvoidList, open_avoid_list
 from bitcloud_net.storage.disk import RealDisk
 from bitcloud_net.storage.instance_lock import instance_lock
 from bitcloud_net.storage.own_files import OwnFiles
 from bitcloud_net.storage.transfer_log import TransferLog, open_transfer_log
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.scoreboard import Scoreboard
-from bitcloud_net.views import StatusChanged, TestGrid, TestGridChanged
+from bitcloud_net.views import EntriesChanged, StatusChanged, TestGrid, TestGridChanged
 from bitcloud_net.wire.hello import Greeting
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent / "resources"
@@ -129,8 +132,8 @@ async def open_node(
         stack.enter_context(instance_lock(home))
         lives_on = settings.on(options.network or settings.network)
         beacons = Beacons(lives_on.network)
-        # Peers ask for rows as long as there is a network: the database closes after it.
         admission = Admission(difficulty=lives_on.difficulty, beacon=beacons.of_day)
+        # Peers ask for rows as long as there is a network: the database closes after it.
         rows = await stack.enter_async_context(
             open_row_store(
                 _nodepool(home),
@@ -150,11 +153,23 @@ async def open_node(
                 home / "local.db", key=identity.log_key, random_bytes=random.randbytes
             )
         )
+        avoided = await stack.enter_async_context(open_avoid_list(home / avoid_list.FILE))
         services = await stack.enter_async_context(open_tasks())
         stack.callback(services.cancel_scope.cancel)
         _keep_port(home, settings, options, network)
         builder = _Builder(
-            home, settings, identity, network, rows, beacons, log, services, options, clock, random
+            home,
+            settings,
+            identity,
+            network,
+            rows,
+            beacons,
+            log,
+            avoided,
+            services,
+            options,
+            clock,
+            random,
         )
         client = await builder.start()
         await services.start(ControlServer(client, control_path(home)).run)
@@ -201,6 +216,7 @@ class _Builder:
         rows: RowStore,
         beacon: Beacons,
         log: TransferLog,
+        avoided: AvoidList,
         services: trio.Nursery,
         options: Options,
         clock: Clock,
@@ -216,13 +232,14 @@ class _Builder:
         self._rows = rows
         self._beacon = beacon
         self._log = log
+        self._avoided = avoided
         self._services = services
         self._clock = clock
         self._random = random
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
-        self._grid = Grid(self._queries, self._network, self._clock.period)
+        self._grid = Grid(self._queries, self._network, self._clock.period, avoided)
 
     async def start(self) -> LocalClient:
         """Build and start everything; return when the node is ready for calls."""
@@ -299,7 +316,7 @@ class _Builder:
         network, rows, user = self._network, self._rows, self._identity.user
         queries, grid = self._queries, self._grid
         name, tell = self._settings.name, self._newsstand.publish
-        library = Library(rows, queries, user, name, tell)
+        library = Library(rows, queries, user, name, tell, self._avoided)
         joiner = self._make_joiner()
         storage = self._make_storage(joiner)
         opener = SelfReaching(network, storage.handle, self._services)
@@ -344,6 +361,7 @@ class _Builder:
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
             ban_list=BanList(queries, network.node_id, self._clock.period),
             joiner=joiner,
+            avoider=self._make_avoider(library),
             in_step=self._neighbours.in_step,
         )
 
@@ -380,6 +398,14 @@ class _Builder:
             self._settings,
             lambda settings: save_settings(self._home, settings),
         )
+
+    def _make_avoider(self, library: Library) -> Avoider:
+        def changed() -> None:
+            self._status_changed()
+            self._newsstand.publish(EntriesChanged(path=PUBLIC))
+
+        own = frozenset({self._identity.user.public, self._identity.node.public})
+        return Avoider(self._avoided, library, own, self._clock.now_s, changed)
 
     def _make_joiner(self) -> Joiner:
         return Joiner(

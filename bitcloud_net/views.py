@@ -200,6 +200,16 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Avoided:
+    """Somebody whom this person avoids. Private: nobody else is told."""
+
+    key: str  # hexadecimal
+    name: str  # as it was shown then; empty when only the key was known
+    reason: str
+    since_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
     """One storage node of the grid, as seen from here."""
 

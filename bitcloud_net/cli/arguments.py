@@ -394,6 +394,21 @@ def _nodepool(verbs: Subparsers) -> None:
     )
     remove.add_argument("app", metavar="APPLICATION", help="its id or name")
 
+    avoid = _verb(
+        verbs,
+        "avoid",
+        "avoid:avoid",
+        "avoid a person, a publisher or a node, on a list that nobody else sees",
+        """
+        bitcloud avoid
+        bitcloud avoid Public/John --reason "sends what I do not want to see"
+        bitcloud avoid Public/John --off
+        """,
+    )
+    avoid.add_argument("who", nargs="?", metavar="PATH|KEY", help="nobody: show the list")
+    avoid.add_argument("--reason", default="", metavar="TEXT", help="why; for yourself alone")
+    avoid.add_argument("--off", action="store_true", help="take it off the list again")
+
     _verb(
         verbs,
         "bans",

@@ -21,6 +21,7 @@ from bitcloud_net.core import errors
 from bitcloud_net.core.errors import BitcloudError, Malformed
 from bitcloud_net.views import (
     AppView,
+    Avoided,
     BanView,
     Contribution,
     Details,
@@ -71,6 +72,9 @@ CALLS: Final[Mapping[str, Call]] = {
     "membership": Call(arguments={"role": str}, result=Membership),
     "join": Call(arguments={"role": str, "wait": bool}, result=Membership),
     "pause_join": Call(arguments={}, result=Membership),
+    "avoided": Call(arguments={}, result=tuple[Avoided, ...]),
+    "avoid": Call(arguments={"target": str, "reason": str}),
+    "unavoid": Call(arguments={"target": str}),
     "transfers": Call(arguments={}, result=tuple[Transfer, ...]),
     "pause": Call(arguments={"transfer": str}),
     "resume": Call(arguments={"transfer": str}),

@@ -15,6 +15,7 @@ from bitcloud_net.core.errors import BadInput, Malformed, Unavailable
 from bitcloud_net.protocols.control_calls import CALLS, NEWS, error_from, parse, plain
 from bitcloud_net.views import (
     AppView,
+    Avoided,
     BanView,
     Contribution,
     Details,
@@ -128,6 +129,18 @@ class ControlClient:
     async def pause_join(self) -> Membership:
         """See ``Client``."""
         return cast(Membership, await self._call("pause_join"))
+
+    async def avoided(self) -> tuple[Avoided, ...]:
+        """See ``Client``."""
+        return cast(tuple[Avoided, ...], await self._call("avoided"))
+
+    async def avoid(self, target: str, *, reason: str = "") -> None:
+        """See ``Client``."""
+        await self._call("avoid", target=target, reason=reason)
+
+    async def unavoid(self, target: str) -> None:
+        """See ``Client``."""
+        await self._call("unavoid", target=target)
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """See ``Client``."""

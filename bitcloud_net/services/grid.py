@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from bitcloud_net.core.code import CodeParams
@@ -25,14 +25,23 @@ class Placing:
 class Grid:
     """Storage nodes from the nodepool, joined with who is connected."""
 
-    def __init__(self, queries: Queries, network: Network, period: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        queries: Queries,
+        network: Network,
+        period: Callable[[], int],
+        avoided: Container[bytes] = (),
+    ) -> None:
+        """``avoided`` are nodes that get no shares of ours."""
         self._queries = queries
         self._network = network
         self._period = period
+        self._avoided = avoided
 
     async def nodes(self) -> tuple[Node, ...]:
-        """Return the storage nodes whose row is valid now, by id."""
-        return await self._queries.nodes(storing=True, period=self._period())
+        """Return the storage nodes whose row is valid now and whom nobody here avoids, by id."""
+        found = await self._queries.nodes(storing=True, period=self._period())
+        return tuple(node for node in found if node.id not in self._avoided)
 
     def is_online(self, node: NodeId) -> bool:
         """Whether a node is connected, or is this one."""

@@ -4,7 +4,8 @@
 
     settings.toml    what the person chose                vault           the root seed, locked
     nodepool/        the shared database and own rows     local.db        transfers
-    control.sock     where programs call the node         testgrid/       a local test grid, if any
+    control.sock     where programs call the node         private.db      whom this person avoids
+    mining/          searches that are not over           testgrid/       a local test grid, if any
 
 Everything in it is private to its owner (0700, files 0600).
 """

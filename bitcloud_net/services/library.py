@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -100,12 +100,15 @@ class Library:
         user: SigningKey,
         nickname: str,
         on_news: Callable[[EntriesChanged], None],
+        avoided: Container[bytes] = (),
     ) -> None:
+        """``avoided`` are keys of people who are not shown."""
         self._rows = rows
         self._queries = queries
         self._user = user
         self._nickname = nickname
         self._on_news = on_news
+        self._avoided = avoided
         self._trees: dict[PublicKey, PersonTree] = {}
         self._changed: set[PublicKey] = set()  # owners whose rows came since they were last read
         self._loading = trio.Lock()
@@ -279,6 +282,19 @@ class Library:
 
     # People
 
+    async def person_at(self, path: str) -> tuple[bytes, str]:
+        """Return the key of the person whose space ``path`` is, and the name shown.
+
+        Raises:
+            BadInput: ``no-such-path``.
+        """
+        parts = split_path(path)
+        if len(parts) == 2 and parts[0] == PUBLIC:
+            person = (await self._names()).get(parts[1])
+            if person is not None:
+                return person.owner, parts[1]
+        raise _no_such_path(path)
+
     async def _names(self) -> dict[str, Person]:
         """Return everybody by the name shown: the nickname, told apart where two have the same."""
         people = await self._people_rows()
@@ -298,7 +314,8 @@ class Library:
 
     async def _people_rows(self) -> list[Person]:
         """Return everybody, and the person even before the first publishing."""
-        people = list(await self._queries.people())
+        found = await self._queries.people()
+        people = [person for person in found if person.owner not in self._avoided]
         if all(person.owner != self._user.public for person in people):
             people.append(Person(owner=self._user.public, nickname=self._nickname, period=0))
         return people

@@ -13,6 +13,7 @@ import trio
 
 from bitcloud_net.api import (
     AppView,
+    Avoided,
     BadInput,
     BanStatement,
     BanView,
@@ -70,6 +71,7 @@ class FakeClient:
         self.installed: list[AppView] = []
         self.sync: SyncHealth | None = None
         self.banned: list[BanView] = []
+        self.avoid_list: list[Avoided] = []
         self.members: dict[str, Membership] = {}  # by role; who is not in it has not joined
         self.mean_tries = 0  # what an identity costs; 0: nobody mines
         self._searched = trio.Event()
@@ -236,6 +238,23 @@ class FakeClient:
         self.news_items.append(MembershipChanged(membership=self.members[role]))
         if self.members[role].state is not MembershipState.MINING:
             self._searched.set()
+
+    async def avoided(self) -> tuple[Avoided, ...]:
+        """See ``Client``."""
+        self._note("avoided")
+        return tuple(self.avoid_list)
+
+    async def avoid(self, target: str, *, reason: str = "") -> None:
+        """See ``Client``."""
+        self._note("avoid", target, reason)
+        self.avoid_list.append(
+            Avoided(key="ab" * 32, name=target, reason=reason, since_s=1_700_000_000)
+        )
+
+    async def unavoid(self, target: str) -> None:
+        """See ``Client``."""
+        self._note("unavoid", target)
+        self.avoid_list = [each for each in self.avoid_list if each.name != target]
 
     async def transfers(self) -> tuple[Transfer, ...]:
         """See ``Client``."""

@@ -32,6 +32,7 @@ VERBS = [
     "init",
     "recover",
     "join",
+    "avoid",
     "publish",
     "ls",
     "fetch",
