@@ -428,6 +428,8 @@ def _nodepool(verbs: Subparsers) -> None:
         """
         bitcloud simulate --nodes 1000 --off 70
         bitcloud simulate --nodes 1000 --push --svg curve.svg
+        bitcloud simulate --nodes 300 --liars 40
+        bitcloud simulate --nodes 300 --split 16 --json
         """,
     )
     for name, value, help_ in (

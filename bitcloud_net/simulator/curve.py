@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bitcloud_net.simulator.scenario import Outcome
 
-_WIDTH, _HEIGHT, _MARGIN = 720, 400, 60
+_WIDTH, _HEIGHT, _MARGIN = 720, 400, 64
+_DARK, _LIGHT = "#1f5fa8", "#9db8d9"
 
 
 def draw(outcome: Outcome) -> str:
@@ -17,28 +18,40 @@ def draw(outcome: Outcome) -> str:
 
     complete = " ".join(point(step.seconds, step.complete) for step in outcome.steps)
     spread = " ".join(point(step.seconds, step.spread) for step in outcome.steps)
-    scenario = outcome.scenario
-    title = f"{scenario.nodes:,} nodes, {scenario.fresh:,} fresh rows, {scenario.off:.0%} off"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-            'font-family="sans-serif" font-size="13">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
+            f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="13">',
             '<rect width="100%" height="100%" fill="#ffffff"/>',
-            f'<text x="{_MARGIN}" y="32" font-size="17">{title}</text>',
+            f'<text x="{_MARGIN}" y="26" font-size="17">{_title(outcome)}</text>',
+            f'<text x="{_MARGIN}" y="46" fill="#666666">{_cost(outcome)}</text>',
             *_grid(last, across, up),
-            f'<polyline points="{spread}" fill="none" stroke="#9db8d9" stroke-width="2"/>',
-            f'<polyline points="{complete}" fill="none" stroke="#1f5fa8" stroke-width="3"/>',
-            f'<text x="{_WIDTH - 260}" y="{_HEIGHT - _MARGIN - 40}" fill="#1f5fa8">'
-            "nodes that hold everything</text>",
-            f'<text x="{_WIDTH - 260}" y="{_HEIGHT - _MARGIN - 20}" fill="#6d8fb8">'
-            "rows that have arrived</text>",
+            f'<polyline points="{spread}" fill="none" stroke="{_LIGHT}" stroke-width="2"/>',
+            f'<polyline points="{complete}" fill="none" stroke="{_DARK}" stroke-width="3"/>',
+            *_legend(),
             "</svg>",
         ]
     )
 
 
+def _title(outcome: Outcome) -> str:
+    scenario = outcome.scenario
+    parts = [f"{scenario.nodes:,} nodes", f"{scenario.fresh:,} fresh rows"]
+    parts += [f"{scenario.off:.0%} off"] if scenario.off else []
+    parts += [f"{scenario.liars:.0%} keep them back"] if scenario.liars else []
+    parts += [f"split for {scenario.split_steps} steps"] if scenario.split_steps else []
+    return ", ".join([*parts, "pushed and pulled" if scenario.push else "pulled"])
+
+
+def _cost(outcome: Outcome) -> str:
+    end = outcome.steps[-1]
+    moved = f"{end.row_bytes:,} bytes of rows and {end.sync_bytes:,} of comparing"
+    return f"each node sends {moved} in {end.seconds:,.0f} s"
+
+
 def _grid(last: float, across: int, up: int) -> list[str]:
     lines = []
+    digits = 0 if last >= 8 else 1
     for part in range(5):
         y = _HEIGHT - _MARGIN - up * part / 4
         x = _MARGIN + across * part / 4
@@ -46,6 +59,19 @@ def _grid(last: float, across: int, up: int) -> list[str]:
             f'<path d="M{_MARGIN} {y:.1f}h{across}" stroke="#dddddd"/>',
             f'<text x="{_MARGIN - 8}" y="{y + 4:.1f}" text-anchor="end">{part * 25} %</text>',
             f'<text x="{x:.1f}" y="{_HEIGHT - _MARGIN + 20}" text-anchor="middle">'
-            f"{last * part / 4:.0f} s</text>",
+            f"{last * part / 4:.{digits}f} s</text>",
+        ]
+    return lines
+
+
+def _legend() -> list[str]:
+    x, y = _WIDTH - 330, _HEIGHT - _MARGIN - 40
+    lines = []
+    for at, (color, about) in enumerate(
+        [(_DARK, "nodes that hold everything"), (_LIGHT, "rows that have arrived, on average")]
+    ):
+        lines += [
+            f'<path d="M{x} {y + 22 * at - 4}h24" stroke="{color}" stroke-width="3"/>',
+            f'<text x="{x + 32}" y="{y + 22 * at}">{about}</text>',
         ]
     return lines

@@ -30,8 +30,8 @@ class Step:
     seconds: float
     complete: float  # share of the live, honest nodes that hold all fresh rows
     spread: float  # share of all (live, honest node, fresh row) pairs that are there
-    sync_bytes: int  # per node, since the start: comparing
-    row_bytes: int  # per node, since the start: moving rows
+    sync_bytes: int  # per live node, since the start: comparing
+    row_bytes: int  # per live node, since the start: moving rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

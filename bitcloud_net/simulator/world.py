@@ -235,7 +235,7 @@ class _World:
         honest = [node for node in self._nodes.values() if node.live and not node.liar]
         whole = len(self._base) + len(self._fresh)
         held = [len(node.items) - len(self._base) for node in honest]
-        count = len(self._nodes)
+        count = sum(node.live for node in self._nodes.values())
         return Step(
             seconds=seconds,
             complete=sum(len(node.items) == whole for node in honest) / len(honest),
