@@ -1,6 +1,6 @@
 # Bitcloud: everything a person or a machine does with a checkout. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-wire split screenshots lock clean
+.PHONY: help setup run test lint bench bench-wire bench-nodepool split screenshots lock clean
 
 PYTHON := .venv/bin/python
 HOME_DIR := .run/home
@@ -32,6 +32,9 @@ bench: setup ## print the benchmark's figures as one JSON document
 
 bench-wire: setup ## compare our wire with py-libp2p's layers and with raw TCP, at 0 to 200 ms
 	@$(PYTHON) tools/bench_wire.py
+
+bench-nodepool: setup ## what the shared database costs real nodes: time, memory, bytes (four minutes)
+	@$(PYTHON) tools/bench_nodepool.py
 
 split: setup ## cut a grid of 20 real nodes in half for three periods, heal it, count what is lost
 	@$(PYTHON) tools/split_grid.py

@@ -4,9 +4,10 @@ What can be compared is what a session finds in the end: exactly the difference.
 the same as well, but for one thing. When a message is full, both end it with one fingerprint of all
 the rest. We begin that rest where the message ends. nostr-tools leaves out the range that no longer
 fitted, so its fingerprint is of fewer items than the range it stands for; where the other side has
-none of those items the fingerprints are equal, and nostr-tools takes a difference for none. So it
-may miss what it has alone, when a message of its own was full; cases in which that happened are
-counted as ``missed_by_them``. What is in our messages is found whatever their frames are.
+none of those items the fingerprints would be equal, and nostr-tools would take a difference for
+none. So it could miss what it has alone, when a message of its own was full. That takes a rest that
+begins just where one side has nothing more; in a long run (6,000 sessions of up to 100,000 items,
+3,669 messages that were not the same) it never happened. It is counted as ``missed_by_them``.
 
 nostr-tools is an initiator only: what lists of ids tell, it keeps to itself. As responder its own
 findings therefore count together with ours.
