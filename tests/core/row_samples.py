@@ -364,7 +364,7 @@ _SAMPLES = (
         table=Table.HEAD,
         suffix=bytes(32),
         body=HeadBody(
-            tables=(TableHead(table=Table.USER, count=1, fingerprint=b"h" * 16, latest=1),)
+            tables=(TableHead(table=Table.USER.value, count=1, fingerprint=b"h" * 16, latest=1),)
         ),
         signer=MARY,
         after=(Table.USER,),
