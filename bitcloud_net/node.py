@@ -262,6 +262,7 @@ class _Builder:
             led_in=bool(bootstrap),
         )
         self._head_watcher = self._make_head_watcher()
+        self._rows.watch(self._grid.rows_changed)
         self._rows.watch(self._neighbours.rows_changed)
         self._rows.watch(lambda news: self._status_changed())
         parts = self._make_parts()
@@ -319,7 +320,7 @@ class _Builder:
         library = Library(rows, queries, user, name, tell, self._avoided)
         joiner = self._make_joiner()
         storage = self._make_storage(joiner)
-        opener = SelfReaching(network, storage.handle, self._services)
+        opener = SelfReaching(network, storage.handle, self._services, grid.address_of)
         clients = ShareClients(opener, self._services)
         scores = Scoreboard(trio.current_time)
         reader = Reader(library, clients, scores, lambda: network.peers, self._punish)

@@ -5,6 +5,7 @@ No socket and no encryption; bytes change hands in memory, held back by the same
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import trio
@@ -23,6 +24,9 @@ class StreamOpener(Protocol):
 
     @property
     def node_id(self) -> NodeId: ...
+    @property
+    def peers(self) -> frozenset[NodeId]: ...
+    def learn(self, peer: NodeId, addresses: tuple[str, ...]) -> None: ...
     async def open_stream(self, peer: NodeId, protocol: ProtocolId) -> Stream: ...
 
 
@@ -30,19 +34,26 @@ class SelfReaching:
     """Opens streams to every node, this one included.
 
     ``handler`` serves the streams to this node. They run in ``nursery``, which belongs to the
-    caller.
+    caller. ``address_of`` says where a node may be reached that is not connected.
     """
 
     def __init__(
-        self, network: StreamOpener, handler: StreamHandler, nursery: trio.Nursery
+        self,
+        network: StreamOpener,
+        handler: StreamHandler,
+        nursery: trio.Nursery,
+        address_of: Callable[[NodeId], Awaitable[tuple[str, ...]]],
     ) -> None:
         self._network = network
+        self._address_of = address_of
         self._handler = handler
         self._nursery = nursery
 
     async def open_stream(self, peer: NodeId, protocol: ProtocolId) -> Stream:
         """Open a stream; see ``net.network.Network.open_stream``."""
         if peer != self._network.node_id:
+            if peer not in self._network.peers and (known := await self._address_of(peer)):
+                self._network.learn(peer, known)
             return await self._network.open_stream(peer, protocol)
         await trio.lowlevel.checkpoint()
         near, far = stream_pair(peer)

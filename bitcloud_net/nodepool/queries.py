@@ -11,6 +11,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from heapq import nsmallest
 from typing import Any
 
 from bitcloud_net.core.app_tables import AppId
@@ -138,6 +140,31 @@ class Queries:
         roots = dict(await self._all(_ROOTS, CertificateKind.DELEGATE, period, period))
         found = await self._all(sql, period, int(storing))
         return tuple(replace(_node(row), root=roots.get(row[0], b"")) for row in found)
+
+    async def storing(self, period: int) -> tuple[NodeId, ...]:
+        """Return the ids of the nodes that lend space and whose row is valid in ``period``."""
+        sql = "SELECT key FROM node WHERE expires >= ? AND capacity > 0 ORDER BY key"
+        return tuple(NodeId(key) for (key,) in await self._all(sql, period))
+
+    async def nodes_of(self, ids: Sequence[bytes]) -> tuple[Node, ...]:
+        """Return the nodes with these ids, those that there are, in this order."""
+        found = [await self.node(node) for node in ids]
+        return tuple(node for node in found if node is not None)
+
+    async def whereabouts(
+        self, period: int, *, near: bytes, most: int
+    ) -> dict[NodeId, tuple[str, ...]]:
+        """Return the addresses of the ``most`` nodes whose ids are nearest to ``near``."""
+
+        def work(connection: sqlite3.Connection) -> dict[NodeId, tuple[str, ...]]:
+            rows = connection.execute(
+                "SELECT key, addresses FROM node WHERE expires >= ?", (period,)
+            )
+            place = int.from_bytes(near, "big")
+            nearest = nsmallest(most, rows, lambda row: int.from_bytes(row[0], "big") ^ place)
+            return {NodeId(key): tuple(json.loads(addresses)) for key, addresses in nearest}
+
+        return await self._database.read(work)
 
     async def node(self, node: bytes) -> Node | None:
         """Return one node."""
@@ -305,11 +332,14 @@ _FILE = "SELECT owner, id, folder, sealed, seq, period FROM file"
 _PLACEMENT = "SELECT owner, cid, manifest, holders, seq, period FROM placement"
 
 
+_role = lru_cache(maxsize=64)(Role)  # there are few, and making one is slow
+
+
 def _node(row: Sequence[Any]) -> Node:
     key, name, roles, addresses, capacity, used, seq, period, _ = row
     body = NodeBody(
         name=name,
-        roles=Role(roles),
+        roles=_role(roles),
         addresses=tuple(json.loads(addresses)),
         capacity=capacity,
         used=used,

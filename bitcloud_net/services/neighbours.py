@@ -26,6 +26,8 @@ LOOK_AGAIN_S: Final = 60.0
 """Node rows are looked through at least so often: some expire without news."""
 IN_STEP_S: Final = 8.0
 """Longest wait of a first call for the first rows."""
+REST: Final = 10
+"""After a look, rest so many times as long as it took: rows of very many nodes come in a stream."""
 QUIET_S: Final = 0.5
 """When no further node connects or answers for so long, those that are missing are off."""
 STEP_S: Final = 0.02
@@ -90,7 +92,9 @@ class Neighbours:
             with trio.move_on_after(LOOK_AGAIN_S):
                 await self._changed.wait()
             self._changed = trio.Event()
+            since = trio.current_time()
             await self._look()
+            await trio.sleep(REST * (trio.current_time() - since))
 
     async def in_step(self) -> None:
         """Wait until the first rows are here and the nodes that are on are connected."""
