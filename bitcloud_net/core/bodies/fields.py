@@ -174,7 +174,7 @@ class Amount(Field):
 
     def about(self) -> str:
         """Return its bounds."""
-        return "amount: 0 ... 2^128 - 1 smallest units"
+        return "amount"
 
 
 @dataclass(frozen=True, slots=True)
