@@ -26,22 +26,26 @@ from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
 from bitcloud_net.net.libp2p_host import open_libp2p_network
 from bitcloud_net.net.limits import NetLimits
-from bitcloud_net.net.network import Network
+from bitcloud_net.net.network import Network, ProtocolId
 from bitcloud_net.net.self_stream import SelfReaching
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.head_reads import HeadReads
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
+from bitcloud_net.nodepool.share_claims import ShareClaims
 from bitcloud_net.nodepool.shelf import Shelf
+from bitcloud_net.protocols.audit_server import AuditServer
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
 from bitcloud_net.protocols.own_network import OwnNetwork
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.app_carrier import AppCarrier
+from bitcloud_net.services.auditor import Auditor
 from bitcloud_net.services.avoider import Avoider
 from bitcloud_net.services.ban_list import BanList
 from bitcloud_net.services.beacons import Beacons
+from bitcloud_net.services.complaints import Complaints
 from bitcloud_net.services.connector import Connector
 from bitcloud_net.services.control_server import ControlServer
 from bitcloud_net.services.fetcher import Fetcher
@@ -57,11 +61,13 @@ from bitcloud_net.services.judge import Judge
 from bitcloud_net.services.library import PUBLIC, Library
 from bitcloud_net.services.neighbours import Neighbours
 from bitcloud_net.services.newsstand import Newsstand
+from bitcloud_net.services.prober import Prober
 from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.row_desk import RowDesk
 from bitcloud_net.services.row_server import RowServer
+from bitcloud_net.services.share_chooser import ShareChooser
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
 from bitcloud_net.services.syncer import Syncer
@@ -77,6 +83,7 @@ from bitcloud_net.storage.transfer_log import TransferLog, open_transfer_log
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.scoreboard import Scoreboard
 from bitcloud_net.views import EntriesChanged, StatusChanged, TestGrid, TestGridChanged
+from bitcloud_net.wire.audit_session import PROTOCOL as AUDIT_PROTOCOL
 from bitcloud_net.wire.hello import Greeting
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent / "resources"
@@ -228,7 +235,8 @@ class _Builder:
         self._network_name = options.network or settings.network
         self._identity = identity
         self._everybody = network  # strangers too: for who greets them and keeps connections
-        self._network = OwnNetwork(network)
+        self._complaints = Complaints(rows, clock.period)
+        self._network = OwnNetwork(network, self._complaints.note)
         self._rows = rows
         self._beacon = beacon
         self._log = log
@@ -252,6 +260,7 @@ class _Builder:
             random=self._random,
             beacon=self._beacon,
             persons=lambda: (self._identity.user,),
+            on_fault=self._complaints.note,
         )
         connector = Connector(self._everybody, self._random, bootstrap)
         self._neighbours = Neighbours(
@@ -266,6 +275,7 @@ class _Builder:
         self._rows.watch(self._neighbours.rows_changed)
         self._rows.watch(lambda news: self._status_changed())
         parts = self._make_parts()
+        self._serve_audits(parts.storage)
         for run in (
             self._greeter().run,
             self._syncer.run,
@@ -280,8 +290,11 @@ class _Builder:
             parts.joiner.run,
             connector.run,
             self._neighbours.run,
+            self._complaints.run,
         ):
             await self._services.start(run)
+        if self._settings.on(self._network_name).audits:
+            await self._services.start(self._auditor().run)
         lent = options.contribute or self._lent_before()
         if lent is not None:
             await parts.switches.contribute(*lent, by_hand=False)
@@ -473,6 +486,32 @@ class _Builder:
             random=self._random,
         )
 
+    def _serve_audits(self, storage: StorageNode) -> None:
+        server = AuditServer(self._identity.node, lambda: storage.shelf, self._clock.now_s)
+        self._network.serve(ProtocolId(AUDIT_PROTOCOL), server.handle)
+
+    def _auditor(self) -> Auditor:
+        chooser = ShareChooser(self._queries, ShareClaims(self._rows.database), self._random)
+        prober = Prober(
+            self._network,
+            self._network.node_id,
+            chooser,
+            self._rows,
+            clock=self._clock,
+            behind_s=lambda: self._syncer.clock_behind_s,
+            random=self._random,
+        )
+        return Auditor(
+            self._queries,
+            self._rows,
+            self._identity.node,
+            prober.probe,
+            clock=self._clock,
+            beacon=self._beacon,
+            random=self._random,
+            complaint=self._complaints.about,
+        )
+
     def _judge(self) -> Judge:
         return Judge(
             self._queries,
@@ -485,6 +524,7 @@ class _Builder:
     def _punish(self, fault: PeerFault) -> None:
         """Refuse a node that sent wrong data, for a while. The handshake proves to us who it was;
         evidence is for others."""
+        self._complaints.note(fault)
         if fault.peer is not None:
             self._network.ban(NodeId(fault.peer), seconds=FAULT_BAN_S)
 

@@ -49,6 +49,11 @@ class Settings:
     contribute_folder: str = _setting("", "the folder lent to the grid; empty: none")
     contribute_bytes: int = _setting(0, "how much of it is lent", "bytes")
     gateway_port: int = _setting(0, "port of the gateway for browsers and players; 0: any")
+    audit: int = _setting(
+        -1,
+        "whether this computer audits other storage nodes while it lends storage itself: 1: yes, "
+        "0: no, -1: yes, but not on test grids",
+    )
     identity_bits: int = _setting(
         -1,
         "what an identity costs on this network, the same on all its nodes: 2^bits tries on "
@@ -58,6 +63,13 @@ class Settings:
     identity_memory_mib: int = _setting(
         64, "memory that one try takes, the same on all nodes of a network", "MiB"
     )
+
+    @property
+    def audits(self) -> bool:
+        """Whether this node audits others. On a test grid people switch nodes off for play, and
+        nobody shall be banned for that.
+        """
+        return not self.network.startswith(TEST_NETWORKS) if self.audit == -1 else self.audit > 0
 
     @property
     def difficulty(self) -> Difficulty:

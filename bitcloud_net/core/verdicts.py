@@ -106,8 +106,9 @@ def judge(
 ) -> Ban | None:
     """Return a new ban of the target that the statements are about, or None.
 
-    Nobody is banned again while a ban runs, nor for periods that lie before the end of the last
-    one.
+    It begins in the third bad period, whenever it is judged: so nodes that judge earlier and later
+    come to the same ban. Nobody is banned again while a ban runs, nor for periods that lie before
+    the end of the last one.
     """
     if not statements:
         return None
@@ -118,8 +119,9 @@ def judge(
     if last >= now or len(bad) < BAD_PERIODS:
         return None
     length = BAN_PERIODS[min(len(known), len(BAN_PERIODS) - 1)]
+    since = bad[BAD_PERIODS - 1]
     reason = _most_common(statements).text
-    return Ban(target=target, since=now, until=now + length, reason=reason)
+    return Ban(target=target, since=since, until=since + length, reason=reason)
 
 
 def may_report(reached: int, partners: int) -> bool:

@@ -237,7 +237,7 @@ class Acceptance:
         known = self._db.execute(
             "SELECT 1 FROM np_ban WHERE target = ? AND until >= ?", (ban.target, ban.until)
         ).fetchone()
-        if known or ban.until < self.now:
+        if known or ban.until < self.now - MEMORY_PERIODS:
             return False
         name = self._db.execute("SELECT name FROM node WHERE key = ?", (ban.target,)).fetchone()
         values = (ban.target, ban.since, ban.until, ban.reason, name[0] if name else "", proof)
@@ -245,11 +245,15 @@ class Acceptance:
         if not proof:
             window = (ban.since - WINDOW_PERIODS + 1, self.now)
             self._db.execute(_KEEP_WORDS, (ban.since, ban.target, *window))
+        if ban.until >= self.now:
+            self._drop_words_of(ban)
+        return True
+
+    def _drop_words_of(self, ban: Ban) -> None:
         for rule in self.registry.rules:
             keeps = rule.table in LASTING and ban.reason != FRAUD
             if rule.writers & Role.NODE and not keeps:
                 self.writer.drop("owner = ? AND tbl = ?", (ban.target, rule.table))
-        return True
 
     def _missing_rows(self, row: SignedRow) -> Parents:
         """Return the rows of which one has to come first. Where one may lie at a place that others

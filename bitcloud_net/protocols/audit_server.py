@@ -64,9 +64,9 @@ class AuditServer:
     def __init__(
         self, key: SigningKey, shelf: Callable[[], Shelf | None], now_s: Callable[[], int]
     ) -> None:
-        self._key = key
+        self.key = key
         self._shelf = shelf
-        self._now_s = now_s
+        self.now_s = now_s
         self._streams: Counter[NodeId] = Counter()
         self._asked: Counter[NodeId] = Counter()  # in these ten minutes
         self._since = float("-inf")
@@ -101,13 +101,18 @@ class AuditServer:
     async def _reply(self, stream: Stream, frame: Frame) -> None:
         request = wire.parse_request(frame.type, frame.head, frame.payload)
         try:
-            reply = await self._answer(request, stream.peer)
+            reply = await self.answer(request, stream.peer)
         except Refused as error:
             reply = wire.RefusedIs(error_code=error.code, text=error.message[: wire.MAX_TEXT])
         kind, head, payload = wire.pack(reply)
         await stream.send(pack_frame(frame.request, kind, head, len(payload)), payload)
 
-    async def _answer(self, request: wire.Request, peer: NodeId) -> wire.Reply:
+    async def answer(self, request: wire.Request, peer: NodeId) -> wire.Reply:
+        """Answer one question of ``peer``.
+
+        Raises:
+            Refused: ``busy``: it asked too much.
+        """
         self._count(peer)
         match request:
             case wire.Ping():
@@ -175,7 +180,7 @@ class AuditServer:
             auditor=peer,
             challenge=challenge,
             period=period,
-            clock_s=self._now_s(),
+            clock_s=self.now_s(),
             question=question,
             claim=claim,
         )
@@ -185,7 +190,7 @@ class AuditServer:
             lack=claim if isinstance(claim, str) else "",
             leaf_path=shown.leaf_path if shown else (),
             block_path=shown.block_path if shown else (),
-            signature=self._key.sign(audit.ANSWER_KIND, statement.encode()),
+            signature=self.key.sign(audit.ANSWER_KIND, statement.encode()),
             leaf=leaf,
         )
 

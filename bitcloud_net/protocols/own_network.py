@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from bitcloud_net.core.errors import Unavailable
+from bitcloud_net.core.errors import PeerFault, Unavailable
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.net.network import (
     Network,
@@ -33,10 +33,14 @@ class OwnNetwork:
     """``Network`` of greeted peers, on top of one of all peers, which belongs to the caller.
 
     Tell ``greeted`` of each greeting that named our network (``Greeter``'s ``on_greeting``).
+    ``on_fault`` hears of every peer that broke a protocol while we served it.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(
+        self, network: Network, on_fault: Callable[[PeerFault], None] = lambda fault: None
+    ) -> None:
         self._network = network
+        self._on_fault = on_fault
         self._greeted: set[NodeId] = set()
         self._changed = trio.Event()
         self._watchers: list[Callable[[PeerChange], None]] = []
@@ -73,7 +77,11 @@ class OwnNetwork:
 
         async def handle(stream: Stream) -> None:
             await self._met(stream.peer)
-            await handler(stream)
+            try:
+                await handler(stream)
+            except PeerFault as fault:
+                self._on_fault(fault)
+                raise
 
         self._network.serve(protocol, handle)
 

@@ -51,8 +51,13 @@ class RowPush:
     """The pushes of one node. ``run`` owns all its tasks."""
 
     def __init__(
-        self, network: Network, random: Random, on_missed: Callable[[NodeId], None]
+        self,
+        network: Network,
+        random: Random,
+        on_missed: Callable[[NodeId], None],
+        on_fault: Callable[[PeerFault], None] = lambda fault: None,
     ) -> None:
+        self._on_fault = on_fault
         self._network = network
         self._random = random
         self._on_missed = on_missed
@@ -130,7 +135,8 @@ class RowPush:
                 await self._push_on(stream, inbox)
             finally:
                 stream.reset()
-        except PeerFault:
+        except PeerFault as fault:
+            self._on_fault(fault)
             self._network.ban(peer, seconds=FAULT_BAN_S)
         except (Refused, Unavailable):
             self._on_missed(peer)

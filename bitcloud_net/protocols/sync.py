@@ -38,7 +38,6 @@ from bitcloud_net.wire.range_index import RangeIndex
 class SyncReport:
     """What one session did. Counts are rows."""
 
-    clock_ahead_s: int = 0  # how far the other side's clock is ahead of ours
     oldest: int | None = None  # earliest period of a row that was received
     differing: int = 0  # sets that were not equal at first
     received: int = 0  # taken and accepted
@@ -58,7 +57,8 @@ async def reconcile(
     stays open and belongs to the caller. Cancel: safe; rows taken until then stay.
 
     Raises:
-        Refused: the other side is busy, or one of the two budgets is used up.
+        Refused: the other side is busy, one of the two budgets is used up, or the clocks are too
+            far apart (``clock-off``).
         PeerFault: it broke the protocol or sent rows that an honest node would not hold.
         Unavailable: the stream ended, or it was silent for ten seconds.
         LocalFault: our own database.
@@ -113,7 +113,9 @@ class _Asking:
         sets = tuple(wire.SetDepth(set=number, depth=depth) for number, depth in depths.items())
         hello = wire.Hello(now_s=start_s, mandates=mandates, sets=sets)
         theirs = await self._caller.ask(hello, wire.HelloIs)
-        self._report.clock_ahead_s = theirs.now_s - (start_s + self._side.now_s()) // 2
+        ahead_s = theirs.now_s - (start_s + self._side.now_s()) // 2
+        self._side.clocks.note(self._peer, ahead_s)
+        self._side.clocks.check(ahead_s)
         self._report.depths = {state.set: state.depth for state in theirs.states}
         if not self._report.depths.keys() <= depths.keys():
             raise BadMessage("sets that were not asked for", peer=self._peer)

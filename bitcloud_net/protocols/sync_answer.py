@@ -44,6 +44,7 @@ class _Answering:
         self._readers: Readers | None = None  # of whom we talk to; looked up when it matters
         self._view: Mapping[int, RangeIndex] = {}
         self._rounds: Counter[int] = Counter()
+        self._clock_ahead_s: int | None = None  # the asking side's, once it has said hello
 
     async def run(self) -> None:
         while (frame := await self._frames.next(IDLE_S)) is not None:
@@ -57,6 +58,8 @@ class _Answering:
             await send(self._stream, frame.request, wire.pack(reply))
 
     async def _reply(self, request: wire.Request) -> wire.Answer:
+        if self._clock_ahead_s is not None and not isinstance(request, wire.Hello):
+            self._side.clocks.check(self._clock_ahead_s)
         match request:
             case wire.Hello():
                 return await self._hello(request)
@@ -76,6 +79,7 @@ class _Answering:
         self._allowance.compare(SESSION_COST_BYTES)
         now_s, peer = self._side.now_s(), self._stream.peer
         theirs = self._side.hear(peer, now_s, hello.now_s, hello.mandates)
+        self._clock_ahead_s = hello.now_s - now_s
         mandates = await self._side.persons.mandates(peer, now_s // PERIOD_S)
         depths = {item.set: item.depth for item in hello.sets}
         meeting = self._side.shown(now_s, mandates).meet(peer, theirs, depths)

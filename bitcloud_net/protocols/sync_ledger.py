@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -46,7 +45,6 @@ class SyncLedger:
         self._last_s: int | None = None
         self.in_step_s: int | None = None  # when a session last left nothing to do
         self._oldest_s: int | None = None
-        self._ahead_s: dict[NodeId, int] = {}
         self._partners: OrderedDict[NodeId, bool] = OrderedDict()
 
     def note(self, peer: NodeId, report: SyncReport, now_s: int) -> None:
@@ -57,7 +55,6 @@ class SyncLedger:
         self._last_s = now_s
         self.in_step_s = now_s if report.complete else self.in_step_s
         self._oldest_s = None if report.oldest is None else now_s - report.oldest * PERIOD_S
-        self._ahead_s[peer] = report.clock_ahead_s
         self._note_partner(peer, in_step=report.complete)
 
     def note_failure(self, peer: NodeId) -> None:
@@ -69,8 +66,7 @@ class SyncLedger:
         self._partners.pop(peer, None)
         self._partners[peer] = in_step
         if len(self._partners) > DEFAULT_PARTNERS:
-            oldest, _ = self._partners.popitem(last=False)
-            self._ahead_s.pop(oldest, None)
+            self._partners.popitem(last=False)
 
     def forget_before(self, period: int) -> None:
         """Forget what was spent in earlier periods."""
@@ -78,7 +74,7 @@ class SyncLedger:
             for key in [key for key in counted if key[1] < period]:
                 del counted[key]
 
-    def state(self, period: int, waiting: int, push: RowPush) -> SyncHealth:
+    def state(self, period: int, waiting: int, push: RowPush, *, clock_behind_s: int) -> SyncHealth:
         """Return the present state."""
         return SyncHealth(
             partners=len(self._partners),
@@ -87,7 +83,7 @@ class SyncLedger:
             last_s=self._last_s,
             waiting=waiting,
             period_bytes=sum(size for key, size in self.spent.items() if key[1] == period),
-            clock_behind_s=int(statistics.median(self._ahead_s.values() or (0,))),
+            clock_behind_s=clock_behind_s,
             sessions=self.sessions,
             failed=self.failed,
             received=self._received,

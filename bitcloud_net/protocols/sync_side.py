@@ -15,6 +15,7 @@ from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.session_reads import SessionReads, Stray
+from bitcloud_net.protocols.clock_watch import ClockWatch
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.range_index import RangeIndex
@@ -101,6 +102,7 @@ class Side:
     rows: SyncedRows
     persons: Persons
     now_s: Callable[[], int]  # the own clock
+    clocks: ClockWatch
     relay: Callable[[Sequence[SignedRow], int, NodeId], None]  # rows that were new here, hops, from
 
     async def take(

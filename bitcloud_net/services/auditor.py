@@ -4,16 +4,21 @@ Once in each period, at a moment of our own: for every target that our seat is d
 A target that works leaves no trace. For one that fails there is a single fault row, signed again
 with a higher count each time. When fewer than half of all we tried answer, our own line is
 probably down, and we say nothing about who is away.
+
+All auditors of a target together ask it for two leaves of what it holds; for many more once one of
+them has said that it lacks something, so that a real loss comes before a quorum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import trio
 
+from bitcloud_net.core.audit import leaves_to_ask
 from bitcloud_net.core.errors import BadInput, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.lots import draw, may_sit
@@ -21,7 +26,7 @@ from bitcloud_net.core.row_bodies import MAX_FAULT_COUNT, Body, FaultBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import PERIOD_S
-from bitcloud_net.core.verdicts import FaultReason, may_report, seen_again
+from bitcloud_net.core.verdicts import FaultReason, Statement, may_report, seen_again
 from bitcloud_net.nodepool.queries import Fault, Node
 
 if TYPE_CHECKING:
@@ -33,8 +38,19 @@ EARLIEST, LATEST = 0.1, 0.8
 """When in a period the audits begin: not at its start, when all clocks still disagree, and early
 enough that the statements arrive before it ends."""
 
-Probe: TypeAlias = Callable[[NodeId], Awaitable[FaultReason | None]]
-"""Tries a target and returns what is wrong with it, or None. It limits its own time."""
+Probe: TypeAlias = Callable[[NodeId, int], Awaitable[FaultReason | None]]
+"""Tries a target, asking it for so many leaves, and returns what is wrong with it, or None. It
+limits its own time."""
+SUSPICIONS: Final = frozenset({FaultReason.WRONG_AUDIT, FaultReason.CORRUPT_DATA})
+"""Statements of the last six periods that make all auditors look at what a target holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """One target of ours, and how many auditors it has with us."""
+
+    target: NodeId
+    seats: int
 
 
 class Faults(Protocol):
@@ -43,6 +59,8 @@ class Faults(Protocol):
     async def nodes(self, *, period: int) -> tuple[Node, ...]: ...
 
     async def fault(self, auditor: bytes, target: bytes) -> Fault | None: ...
+
+    async def statements(self, period: int) -> tuple[Statement, ...]: ...
 
 
 class RowWriter(Protocol):
@@ -74,7 +92,10 @@ class Auditor:
         clock: PeriodClock,
         beacon: Callable[[int], bytes],
         random: Random,
+        complaint: Callable[[NodeId], FaultReason | None] = lambda target: None,
     ) -> None:
+        """``complaint`` returns what else this node has met of a target since the last audit."""
+        self._complaint = complaint
         self._queries = queries
         self._rows = rows
         self._key = key
@@ -94,13 +115,15 @@ class Auditor:
     async def audit(self) -> Mapping[NodeId, FaultReason | None]:
         """Audit this period's targets now, write what failed, and return what was found."""
         period = self._clock.period()
-        targets = targets_of(
+        duties = duties_of(
             self._key.node_id,
             await self._queries.nodes(period=period),
             self._beacon(period),
             period=period,
         )
-        found = await self._try(targets)
+        said = await self._queries.statements(period)
+        suspects = {item.target for item in said if item.reason in SUSPICIONS}
+        found = await self._try(duties, suspects)
         answered = sum(reason is not FaultReason.PING_TIMEOUT for reason in found.values())
         for target, reason in found.items():
             if reason is FaultReason.PING_TIMEOUT and not may_report(answered, len(found)):
@@ -109,17 +132,25 @@ class Auditor:
                 await self._say(target, reason, period)
         return found
 
-    async def _try(self, targets: Sequence[NodeId]) -> dict[NodeId, FaultReason | None]:
+    async def _try(
+        self, duties: Sequence[Duty], suspects: Set[NodeId]
+    ) -> dict[NodeId, FaultReason | None]:
         found: dict[NodeId, FaultReason | None] = {}
         limiter = trio.CapacityLimiter(PROBES_AT_ONCE)
 
-        async def try_one(target: NodeId) -> None:
+        async def try_one(target: NodeId, leaves: int) -> None:
             async with limiter:
-                found[target] = await self._probe(target)
+                reason = await self._probe(target, leaves)
+                found[target] = reason or self._complaint(target)
 
         async with trio.open_nursery() as nursery:
-            for target in targets:
-                nursery.start_soon(try_one, target)
+            for duty in duties:
+                leaves = leaves_to_ask(
+                    duty.seats,
+                    is_suspect=duty.target in suspects,
+                    chance=self._random.random(),
+                )
+                nursery.start_soon(try_one, duty.target, leaves)
         return found
 
     async def _say(self, target: NodeId, reason: FaultReason, period: int) -> None:
@@ -137,16 +168,17 @@ class Auditor:
             return  # 16 others speak already, we are banned ourselves, or have said too much
 
 
-def targets_of(
+def duties_of(
     own: NodeId, nodes: Sequence[Node], beacon: bytes, *, period: int
-) -> tuple[NodeId, ...]:
+) -> tuple[Duty, ...]:
     """Return the nodes that ``own`` has a seat for."""
     candidates = [node.candidate for node in nodes]
     roots = len({node.root or node.id for node in nodes})  # so many can sit
-    targets = (node.id for node in nodes if node.id != own)
-    return tuple(
-        target
-        for target in targets
-        if may_sit(beacon, target, own, roots)
-        and own in draw(beacon, target, candidates, period=period).seats
-    )
+    duties = []
+    for node in nodes:
+        if node.id == own or not may_sit(beacon, node.id, own, roots):
+            continue
+        seats = draw(beacon, node.id, candidates, period=period).seats
+        if own in seats:
+            duties.append(Duty(target=node.id, seats=len(seats)))
+    return tuple(duties)

@@ -25,7 +25,7 @@ from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.net.network import Network, Stream
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.protocols.share_client import PROTOCOL
-from bitcloud_net.protocols.share_server import ShareServer
+from bitcloud_net.protocols.share_server import ShareKeeper, ShareServer
 from bitcloud_net.storage.share_store import ShareStore, open_share_store
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.views import Contribution
@@ -143,6 +143,11 @@ class StorageNode:
             served_bytes=self._server.served_bytes,
             banned=self._banned,
         )
+
+    @property
+    def shelf(self) -> ShareKeeper | None:
+        """What is held, while this computer lends storage; audits look at it."""
+        return None if self._server is None else self._server.keeper
 
     async def handle(self, stream: Stream) -> None:
         """Serve one client's stream, unless this computer keeps no shares now."""

@@ -24,6 +24,7 @@ from bitcloud_net.core.table_rules import DEFAULT_PARTNERS
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId, Stream
 from bitcloud_net.protocols import sync_ledger
+from bitcloud_net.protocols.clock_watch import ClockWatch
 from bitcloud_net.protocols.pace import Pace
 from bitcloud_net.protocols.persons import Persons
 from bitcloud_net.protocols.row_news import NewsRows, RowNews
@@ -91,14 +92,19 @@ class Syncer:
         random: Random,
         beacon: Callable[[int], bytes] = clock_beacon,
         persons: Callable[[], Sequence[SigningKey]] = tuple,
+        on_fault: Callable[[PeerFault], None] = lambda fault: None,
     ) -> None:
-        """``persons`` gives the keys of people that this machine acts for."""
+        """``persons`` gives the keys of people that this machine acts for; ``on_fault`` hears of
+        peers that broke the protocol while we asked them or told them something.
+        """
         self._network = network
         self._rows = rows
         self._clock = clock
         self._random = random
         self._beacon = beacon
-        self._push = RowPush(network, random, self._want)
+        self._on_fault = on_fault
+        self._clocks = ClockWatch()
+        self._push = RowPush(network, random, self._want, on_fault)
         self._persons = Persons(network.node_id, persons, rows.reads, self._want)
         self._news = RowNews(network, rows, self._push, self._persons, clock.period)
         self._side = Side(
@@ -106,6 +112,7 @@ class Syncer:
             rows=rows,
             persons=self._persons,
             now_s=clock.now_s,
+            clocks=self._clocks,
             relay=self._news.relay,
         )
         self._ledger = SyncLedger()
@@ -122,7 +129,19 @@ class Syncer:
     @property
     def state(self) -> SyncHealth:
         """The present state, whole."""
-        return self._ledger.state(self._clock.period(), self._rows.waiting, self._push)
+        return self._ledger.state(
+            self._clock.period(),
+            self._rows.waiting,
+            self._push,
+            clock_behind_s=self._clocks.shown_s,
+        )
+
+    @property
+    def clock_behind_s(self) -> int | None:
+        """How far our clock is behind the median of five peers or more; None while fewer are
+        known.
+        """
+        return self._clocks.behind_s
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve, push and pull until cancelled. Start it before the network connects to anybody.
@@ -256,7 +275,8 @@ class Syncer:
         """Have one session; False when the peer is of no use now."""
         try:
             report = await self._session(peer)
-        except PeerFault:
+        except PeerFault as fault:
+            self._on_fault(fault)
             self._network.ban(peer, seconds=FAULT_BAN_S)
             self._ledger.note_failure(peer)
             return False

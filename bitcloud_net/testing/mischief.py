@@ -15,14 +15,18 @@ import trio
 
 from bitcloud_net.core import merkle
 from bitcloud_net.core.errors import Refused
+from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.manifest import AnyManifest, Manifest, content_id, parse_manifest
 from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.net.network import Stream, StreamHandler
 from bitcloud_net.nodepool.readers import Readers
 from bitcloud_net.nodepool.row_store import RowStore
+from bitcloud_net.protocols.audit_server import AuditServer
 from bitcloud_net.protocols.share_server import ShareKeeper, StoredBlock, StoredShare
 from bitcloud_net.services.syncer import Syncer
+from bitcloud_net.wire import audit_session as wire
 from bitcloud_net.wire.fields import Buffer
 from bitcloud_net.wire.range_index import RangeIndex, item_of
 
@@ -348,3 +352,55 @@ def leave_out(syncer: Syncer, rows: RowStore, kept_back: Callable[[SignedRow], b
     """Let a node keep rows from everybody it has sessions with from now on."""
     shy = cast("SyncedRows", LeavesOut(rows, kept_back))
     syncer._side = replace(syncer._side, rows=shy)
+
+
+# Audits answered wrongly: an honest server in, what the node answers with out.
+
+
+def signs_with_another_key(server: AuditServer) -> StreamHandler:
+    """Sign every answer with a key that is not the node's."""
+    return AuditServer(SigningKey(bytes(32)), lambda: None, server.now_s).handle
+
+
+def stalls_in_audits(server: AuditServer, *, seconds: float) -> StreamHandler:
+    """Answer pings at once, and all else so much later."""
+
+    class Stalling(AuditServer):
+        async def answer(self, request: wire.Request, peer: NodeId) -> wire.Reply:
+            if not isinstance(request, wire.Ping):
+                await trio.sleep(seconds)
+            return await super().answer(request, peer)
+
+    return Stalling(server.key, lambda: None, server.now_s).handle
+
+
+def refuses_audits(server: AuditServer) -> StreamHandler:
+    """Be there, and answer nothing."""
+
+    class Refusing(AuditServer):
+        async def answer(self, request: wire.Request, peer: NodeId) -> wire.Reply:
+            if isinstance(request, wire.Ping):
+                return await super().answer(request, peer)
+            raise Refused("I would rather not", code="not-permitted")
+
+    return Refusing(server.key, lambda: None, server.now_s).handle
+
+
+def babbles(server: AuditServer) -> StreamHandler:
+    """Answer with garbage."""
+
+    async def babble(stream: Stream) -> None:
+        while await stream.receive():
+            await stream.send(b"\xff" * 30)
+
+    return babble
+
+
+def is_silent(server: AuditServer) -> StreamHandler:
+    """Take questions and never answer."""
+
+    async def listen(stream: Stream) -> None:
+        while await stream.receive():
+            await trio.lowlevel.checkpoint()
+
+    return listen

@@ -178,12 +178,14 @@ class World:
         tasks: trio.Nursery,
         *,
         identity_bits: int = 0,
+        audit: bool = True,
     ) -> None:
         self.folder = folder
         self.seed = seed
         self.hub = hub
         self.tasks = tasks
         self.identity_bits = identity_bits
+        self.audit = audit
         self.nodes: list[Machine] = []
         self.people: list[Machine] = []
         self.bootstrap: tuple[str, ...] = ()
@@ -219,7 +221,8 @@ class World:
             home, name=name, lock=OpenLock(), network="test-planet", random_bytes=random.randbytes
         )
         lives = load_settings(home)
-        wanted = {"identity_bits": self.identity_bits, "identity_memory_mib": 1, **settings}
+        usual = {"identity_bits": self.identity_bits, "identity_memory_mib": 1}
+        wanted = {**usual, "audit": int(self.audit), **settings}
         save_settings(home, replace(lives, **wanted))
         machine = Machine(self, name, home, random, lends_bytes=lends_bytes)
         await machine.switch_on()
@@ -303,19 +306,21 @@ async def planet(
     bandwidth_bytes_per_s: float | None = None,
     lends_bytes: int = CAPACITY_BYTES,
     identity_bits: int = 0,
+    audit: bool = True,
 ) -> AsyncIterator[World]:
     """Open a world with ``nodes`` storage nodes that know each other, and nobody else.
 
     ``folder`` takes all homes and stores and belongs to the caller. ``delay_s`` is one way and
     ``bandwidth_bytes_per_s`` that of each connection. Identities cost ``2 ** identity_bits`` tries,
-    during which no time passes. A bug in any machine ends the world and is raised from it.
+    during which no time passes. ``audit``: whether nodes audit each other, and so ban who is off
+    for half an hour. A bug in any machine ends the world and is raised from it.
     """
     virtual = isinstance(trio.lowlevel.current_clock(), MockClock)
     assert virtual, "a planet turns in virtual time: run the test under a MockClock"
     hub = MemoryHub(seed, delay_s=delay_s, loss=loss, bandwidth_bytes_per_s=bandwidth_bytes_per_s)
     with inline_threads(), seeded_scheduling(seed):
         async with open_tasks() as tasks:
-            world = World(folder, seed, hub, tasks, identity_bits=identity_bits)
+            world = World(folder, seed, hub, tasks, identity_bits=identity_bits, audit=audit)
             await world.add_nodes(nodes, lends_bytes=lends_bytes)
             await world.settle()
             yield world

@@ -60,7 +60,7 @@ async def write_node(store: RowStore, key: SigningKey) -> SignedRow:
 def auditor(
     store: RowStore, key: SigningKey, clock: FixedClock, failing: dict[NodeId, FaultReason]
 ) -> Auditor:
-    async def probe(target: NodeId) -> FaultReason | None:
+    async def probe(target: NodeId, leaves: int) -> FaultReason | None:
         return failing.get(target)
 
     queries = Queries(store.database)

@@ -91,7 +91,7 @@ RUDE: dict[str, Callable[[], bytes]] = {
         framed(HELLO) + framed(wire.Recon(set=1, message=b"\x61" + b"\x01\x00\x00" * 20_000))
     ),
     "broken reconciliation": lambda: (
-        framed(wire.Hello(now_s=0, sets=(wire.SetDepth(set=1),)))
+        framed(wire.Hello(now_s=FixedClock().now_s(), sets=(wire.SetDepth(set=1),)))
         + framed(wire.Recon(set=1, message=b"\x61\xff"))
     ),
 }

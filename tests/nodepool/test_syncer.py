@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
+import pytest
 import trio
 from grids import FixedClock, Member, connect_all, files, key_of, open_member, until, write_person
 
@@ -115,11 +116,53 @@ async def test_clocks_one_period_apart_agree_on_what_has_expired(
             Table.USER, b"", None, signer=key_of("gone")
         )  # a tombstone for nobody
         await until(lambda: same([first, second]))
-        ahead.forward(1)
+        first.clock.seconds += 590
+        ahead.seconds += 610  # the next period for one of them
         first.syncer.sync_soon(second.key.node_id)
         before = first.syncer.state.sessions
         await until(lambda: first.syncer.state.sessions > before)
         assert same([first, second])
+
+
+@pytest.mark.parametrize("wrong_s", [-31, 31, 40_000])
+async def test_clocks_half_a_minute_apart_compare_nothing(
+    tmp_path: Path, autojump_clock: object, wrong_s: int
+) -> None:
+    """R-AUD-06: whoever is alone in being wrong is refused, is told so, and is let in again."""
+    hub, person = MemoryHub(5), key_of("mary")
+    async with AsyncExitStack() as stack:
+        members = await open_grid(stack, hub, tmp_path, 7)
+        wrong = members[3]
+        await connect_all(members)
+        await until(lambda: same(members) and all(m.syncer.state.in_step == 6 for m in members))
+        wrong.clock.seconds += wrong_s
+        for member in members:
+            for other in members:
+                if member is not other:
+                    member.syncer.sync_soon(other.key.node_id)
+        right = [member for member in members if member is not wrong]
+        await until(lambda: all(m.syncer.state.in_step == 5 for m in right), what="it is refused")
+        await until(lambda: wrong.syncer.state.in_step == 0, what="and by all")
+        assert wrong.syncer.clock_behind_s == wrong.syncer.state.clock_behind_s == -wrong_s
+        assert [member.syncer.clock_behind_s for member in right] == [0] * 6
+        assert wrong.clock.seconds == FixedClock().seconds + wrong_s, "it is never set"
+        wrong.clock.seconds -= wrong_s
+        await write_person(wrong.store, person, FOLDER)
+        await until(lambda: all(m.syncer.state.in_step == 6 for m in members), what="it is back")
+        assert same(members)
+
+
+async def test_clocks_less_than_half_a_minute_apart_are_shown_only(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub = MemoryHub(5)
+    async with AsyncExitStack() as stack:
+        members = await open_grid(stack, hub, tmp_path, 3)
+        members[0].clock.seconds -= 29
+        await connect_all(members)
+        await until(lambda: all(m.syncer.state.in_step == 2 for m in members))
+        assert members[0].syncer.state.clock_behind_s == 29
+        assert members[0].syncer.clock_behind_s is None, "two clocks are too few to judge by"
 
 
 async def test_a_peer_that_sends_garbage_is_cut_off(tmp_path: Path, autojump_clock: object) -> None:

@@ -198,7 +198,7 @@ async def test_an_answer_cannot_be_told_again(clock: MockClock) -> None:
     """What was signed for one auditor, challenge, period or question holds for no other."""
     server = AuditServer(NODE, Shelf, lambda: CLOCK_S)
     show = wire.ShowLeaf(challenge=CHALLENGE, period=PERIOD, question=QUESTION)
-    old = await server._answer(show, AUDITOR.node_id)
+    old = await server.answer(show, AUDITOR.node_id)
     assert isinstance(old, wire.Answer)
     for challenge, period, question, me in (
         (bytes(32), PERIOD, QUESTION, AUDITOR),
@@ -272,6 +272,6 @@ async def test_an_answer_is_small(clock: MockClock) -> None:
     """One leaf and its path: at most 20 KiB."""
     server = AuditServer(NODE, Shelf, lambda: CLOCK_S)
     show = wire.ShowLeaf(challenge=CHALLENGE, period=PERIOD, question=QUESTION)
-    _, head, payload = wire.pack(await server._answer(show, AUDITOR.node_id))
+    _, head, payload = wire.pack(await server.answer(show, AUDITOR.node_id))
     assert len(payload) == LEAF_BYTES
     assert len(head) + len(payload) < 17 * 1024
