@@ -107,7 +107,6 @@ async def _none_runs(arguments: Namespace) -> None:
 
 def _status_lines(now: Status) -> list[str]:
     online = sum(node.online for node in now.nodes)
-    lent = now.contribution
     rows = [
         ("you", f"{text.plain(now.person)} ({now.fingerprint})"),
         ("node", now.node),
@@ -115,7 +114,7 @@ def _status_lines(now: Status) -> list[str]:
         ("storage nodes", f"{online} of {len(now.nodes)} online"),
         ("promise", _promise(now)),
         *_database(now),
-        ("lending", _lending(now) if lent.on else "nothing"),
+        ("lending", _lending(now)),
         ("gateway", now.gateway or "off"),
         ("traffic", f"{text.size(now.received_bytes)} in, {text.size(now.sent_bytes)} out"),
         ("transfers", f"{now.transfers_running} running"),
@@ -165,6 +164,11 @@ def _clock(behind_s: int) -> str:
 
 def _lending(now: Status) -> str:
     lent = now.contribution
+    if not lent.on and lent.folder:
+        wanted = text.size(lent.capacity_bytes)
+        return f"nothing yet, {wanted} as soon as it has joined: bitcloud join --status"
+    if not lent.on:
+        return "nothing"
     used, whole = text.size(lent.used_bytes), text.size(lent.capacity_bytes)
     banned = "; refused by the other nodes for now: bitcloud bans" if lent.banned else ""
     where = text.plain(lent.folder or "")

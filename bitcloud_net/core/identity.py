@@ -20,7 +20,7 @@ import nacl.pwhash.argon2id
 from blake3 import blake3
 
 from bitcloud_net.core.encoding import encode
-from bitcloud_net.core.errors import BadInput, Malformed
+from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
 from bitcloud_net.core.keys import KEY_BYTES
 from bitcloud_net.core.tables import DAY_PERIODS, Role
 from bitcloud_net.core.units import KIB
@@ -57,9 +57,9 @@ class Difficulty:
 
 
 PUBLIC_DIFFICULTY = Difficulty(bits=17, memory_kib=64 * KIB)
-"""About two hours on four ordinary cores at 0.17 s for a try."""
+"""About two hours on four cores that take 0.17 s for a try; half an hour at 0.045 s."""
 PRIVATE_DIFFICULTY = Difficulty(bits=8, memory_kib=64 * KIB)
-"""A private network: under a minute."""
+"""A private network: seconds to a minute."""
 NO_DIFFICULTY = Difficulty(bits=0, memory_kib=8)
 """Test grids: nobody mines."""
 
@@ -86,11 +86,17 @@ class Puzzle:
     def holds(self, nonce: int) -> bool:
         """Whether ``nonce`` solves it. Costs one try; holds no lock of the interpreter
         meanwhile.
+
+        Raises:
+            LocalFault: ``out-of-memory``.
         """
         data = _DOMAIN + bytes([self.role]) + self.public + nonce.to_bytes(NONCE_BYTES, "big")
-        digest = nacl.pwhash.argon2id.kdf(
-            32, data, self.salt, opslimit=1, memlimit=self.difficulty.memory_kib * KIB
-        )
+        memory = self.difficulty.memory_kib * KIB
+        try:
+            digest = nacl.pwhash.argon2id.kdf(32, data, self.salt, opslimit=1, memlimit=memory)
+        except nacl.exceptions.RuntimeError as error:  # all else was checked before
+            message = f"{memory // KIB**2} MiB are needed to mine or check an identity"
+            raise LocalFault(message, code="out-of-memory") from error
         return int.from_bytes(digest, "big") >> (256 - self.difficulty.bits) == 0
 
 

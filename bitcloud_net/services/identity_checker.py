@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.errors import LocalFault, Malformed
 from bitcloud_net.core.identity import Admission, in_sample
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.rows import SignedRow
@@ -62,10 +62,12 @@ class IdentityChecker:
             await self.check(row)
 
     async def check(self, row: SignedRow) -> bool:
-        """Check one identity row now; False when it was not mined, which then all can see."""
+        """Check one identity row now; False when it was not mined, which then all can see. What
+        cannot be checked here, for want of memory, is left to others.
+        """
         try:
             proof = await trio.to_thread.run_sync(Proof.of_identity, row, self._admission)
-        except Malformed:
+        except (Malformed, LocalFault):
             return True
         await self._rows.take(PROOFS, [proof.raw], source=None)
         return False

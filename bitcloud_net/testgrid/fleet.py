@@ -58,12 +58,15 @@ class Fleet:
         self._unwatch = unwatch
         self._not_for_nodes = not_for_nodes
         self._launcher = launcher
-        record = _grown(read_record(home) or _first_record(home), check_count(count))
+        kept = read_record(home) or _first_record(home)
+        record = _grown(kept, check_count(count))
         self.network = record.network
         self.slots = [
             Slot(record=node, home=folder_of(home) / f"{node.index:02}") for node in record.nodes
         ]
         self._capacity_bytes = _capacity(home, count)
+        if self.network != kept.network:
+            self._save()
 
     @property
     def settled(self) -> bool:

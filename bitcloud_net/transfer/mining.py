@@ -25,6 +25,7 @@ import trio
 
 from bitcloud_net.core.errors import LocalFault
 from bitcloud_net.core.identity import Puzzle
+from bitcloud_net.tasks import open_tasks
 
 REPORT_S: Final = 1.0
 """Time between two progress reports."""
@@ -32,6 +33,8 @@ SAVE_S: Final = 5.0
 """Time between two notes of where the search stands: what a kill costs at most."""
 LOWEST_PRIORITY: Final = 19
 MAX_NOTE_BYTES: Final = 4096
+MAX_NOTED: Final = 2**53
+"""A note that counts further was not written by us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +72,17 @@ class IdentityMiner:
         stopped. Cancel: safe; the next run goes on from there.
 
         Raises:
-            LocalFault: ``cannot-write``: the state file.
+            LocalFault: ``cannot-write``: the state file; ``out-of-memory``.
         """
         noted = self.unfinished()
         known = noted is not None and noted.puzzle == _fingerprint(puzzle)
         search = _Search(puzzle, noted.tried if noted is not None and known else 0)
         self._save(search)  # says at once whether it can be noted at all
         try:
-            async with trio.open_nursery() as nursery, _patient_threads(self.workers) as attempt:
+            async with open_tasks() as nursery, _patient_threads(self.workers) as attempt:
                 nursery.start_soon(self._report, search, on_progress)
                 nursery.start_soon(self._save_often, search)
-                async with trio.open_nursery() as tries:
+                async with open_tasks() as tries:
                     for _ in range(self.workers):
                         tries.start_soon(_try_all, search, attempt)
                 nursery.cancel_scope.cancel()
@@ -93,7 +96,7 @@ class IdentityMiner:
         with suppress(OSError, ValueError, TypeError):
             with self._state.open("rb") as file:
                 note = Unfinished(**json.loads(file.read(MAX_NOTE_BYTES)))
-            if all(type(each) is int and each >= 0 for each in (note.day, note.tried)):
+            if all(type(each) is int and 0 <= each < MAX_NOTED for each in (note.day, note.tried)):
                 return note
         return None
 

@@ -203,6 +203,7 @@ def test_a_test_grid_of_the_same_home_is_joined(bitcloud: Any, opened: Any, tmp_
     )
     assert bitcloud("status").status == 0
     assert opened.options[-1]["bootstrap"] == ("/ip4/127.0.0.1/tcp/1/p2p/n",)
+    assert opened.options[-1]["network"] == "test-1"
 
 
 def test_the_passphrase_comes_from_a_file_or_the_environment(

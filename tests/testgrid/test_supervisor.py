@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import trio
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
 from bitcloud_net.services import test_grid
+from bitcloud_net.services.home import create_home
 from bitcloud_net.services.test_grid import folder_of, read_record
+from bitcloud_net.settings import load_settings
+from bitcloud_net.storage.vault_lock import OpenLock
 
 FAKE_GRID = Path(__file__).with_name("fake_grid.py")
 DEADLINE_S = 30
@@ -151,3 +155,18 @@ def test_a_damaged_record_says_what_to_do(tmp_path: Path) -> None:
     (folder_of(tmp_path) / "testgrid.json").write_text('{"version": 2}')
     with pytest.raises(LocalFault, match="newer"):
         read_record(tmp_path)
+
+
+@pytest.mark.parametrize("network", ["bitcloud", "family", "test-mine"])
+async def test_a_test_grid_has_a_network_of_its_own(tmp_path: Path, network: str) -> None:
+    """Where identities are mined, ten test nodes would have to as well."""
+    await create_home(tmp_path, name="Mary", lock=OpenLock(), network=network)
+    for _ in range(2):
+        async with grid(tmp_path, 1):
+            record = read_record(tmp_path)
+        assert record is not None
+        assert record.network.startswith("test-")
+        assert (record.network == network) == network.startswith("test-")
+        assert load_settings(tmp_path).network == network, "the home is not touched"
+        # Older grids lived on the network of their home; they move, and whoever reads the record.
+        test_grid.write_record(tmp_path, replace(record, network=network))

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import nacl.exceptions
+import nacl.pwhash
 import pytest
 import trio
 
@@ -52,7 +54,11 @@ async def test_a_stopped_search_goes_on_where_it_was(tmp_path: Path) -> None:
 
 async def test_damaged_notes_only_cost_time(tmp_path: Path) -> None:
     state = tmp_path / "search.json"
-    for note in ("", "{", "[]", '{"puzzle": 1}', '{"puzzle": "x", "tried": "y"}'):
+    await IdentityMiner(state).mine(puzzle(3), lambda _: None)
+    true = json.loads(state.read_text())
+    notes = [true | {"tried": tried} for tried in (-1, 2**63, 2**64, 1e3, True, None, "y")]
+    notes += [true | {"day": "x"}, true | {"more": 1}, {"puzzle": 1}, [], 5]
+    for note in ("", "{", "\xff", *map(json.dumps, notes)):
         state.write_text(note)
         assert puzzle(3).holds(await IdentityMiner(state).mine(puzzle(3), lambda _: None))
 
@@ -103,3 +109,13 @@ async def test_tries_step_back_and_leave_the_rest_of_the_node_alone(tmp_path: Pa
 def _priorities(name: str) -> list[int]:
     threads = [each for each in threading.enumerate() if each.name.startswith(name)]
     return [os.getpriority(os.PRIO_PROCESS, each.native_id or 0) for each in threads]
+
+
+async def test_too_little_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> bytes:
+        raise nacl.exceptions.RuntimeError("crypto_pwhash")
+
+    monkeypatch.setattr(nacl.pwhash.argon2id, "kdf", no_memory)
+    with trio.fail_after(5), pytest.raises(LocalFault) as caught:
+        await IdentityMiner(tmp_path / "search.json").mine(puzzle(30), lambda _: None)
+    assert caught.value.code == "out-of-memory"
