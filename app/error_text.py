@@ -156,6 +156,10 @@ _BY_CODE: dict[str, tuple[str, str]] = {
         "This computer was away too long, so its identity no longer counts.",
         "Contribute again: another one is earned by itself.",
     ),
+    "not-signed-by-all": (
+        "Somebody else has to sign this row, too.",
+        "Rows that two people sign are written by the programs that agree on them.",
+    ),
     "missing-parent": ("The row it belongs to is not there.", "Write that one first."),
     "app-full": ("The table of this application is full.", "Remove rows, or wait until some end."),
     "pool-full": ("The shared database is full.", "Wait until rows end."),
@@ -184,7 +188,7 @@ OWN_FILE_CODES = frozenset(
 )
 """What can be wrong with a file of this computer; the node's own words name it."""
 
-_OWN_WORDS = OWN_FILE_CODES | {"sql-error", "bad-json", "bad-body", "bad-key"}
+_OWN_WORDS = OWN_FILE_CODES | {"sql-error", "bad-json", "bad-body", "bad-key", "not-signed-by-all"}
 """Codes of what is wrong with a person's own file, statement or row; no peer can cause these."""
 
 _BUG = (

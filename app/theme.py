@@ -149,6 +149,8 @@ QPlainTextEdit {{ background: {ground}; border: 1px solid {line}; border-radius:
   padding: 10px;
   color: {text}; selection-background-color: {accent}; selection-color: {on_accent}; }}
 QPlainTextEdit[role="code"] {{ font-family: "{code_family}"; }}
+QPlainTextEdit[role="note"] {{ background: {field}; color: {second}; font-size: 12px;
+  padding: 6px 8px; }}
 QPlainTextEdit:focus {{ border: 2px solid {accent}; padding: 9px; }}
 QTableView {{ background: {card}; border: 1px solid {line}; border-radius: 10px; gridline-color:
   {line}; color: {text}; outline: none; }}
@@ -171,6 +173,7 @@ QComboBox QAbstractItemView {{ background: {card}; border: 1px solid {line}; col
   selection-background-color: {selection}; selection-color: {on_selection}; }}
 QListView, QScrollArea {{ background: {ground}; border: none; outline: none; }}
 QScrollArea > QWidget > QWidget {{ background: {ground}; }}
+QAbstractScrollArea::corner {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}
 QScrollBar::handle:vertical {{ background: {line}; border-radius: 4px; min-height: 36px; }}
 QScrollBar::handle:vertical:hover {{ background: {caption}; }}

@@ -198,7 +198,7 @@ class Window(QMainWindow):
         for keys, action in (
             ("Ctrl+K", self._focus_search),
             ("Ctrl+V", self.publishing.paste),
-            ("F5", self.files.reload),
+            ("F5", self._reload),
             ("Esc", self._escape),
             ("Alt+Left", lambda: self._go(-1)),
             ("Alt+Right", lambda: self._go(1)),
@@ -275,6 +275,12 @@ class Window(QMainWindow):
             self.files.area.focus()
         else:
             self.toast.hide()
+
+    def _reload(self) -> None:
+        if self._current_key() == "database":
+            self.database.refresh()
+        else:
+            self.files.reload()
 
     # Search and links
 

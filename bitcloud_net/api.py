@@ -20,6 +20,7 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
+from bitcloud_net.core.form import FormPart, RowForm
 from bitcloud_net.core.table_text import PlainCell, csv_text, json_text
 from bitcloud_net.views import (
     AppView,
@@ -71,6 +72,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "FolderContent",
+    "FormPart",
     "Health",
     "HealthState",
     "Holder",
@@ -85,6 +87,7 @@ __all__ = [
     "Promise",
     "Published",
     "Refused",
+    "RowForm",
     "SqlAnswer",
     "Status",
     "StatusChanged",
@@ -102,6 +105,7 @@ __all__ = [
     "csv_text",
     "json_text",
     "open_client",
+    "row_forms",
     "to_json",
 ]
 
@@ -238,6 +242,13 @@ class Client(Protocol):
 
     async def set_running_nodes(self, count: int) -> TestGrid:
         """Switch nodes of the local test grid on or off until ``count`` of them run."""
+
+
+def row_forms() -> tuple[RowForm, ...]:
+    """Return a form for each built-in table, for those who write rows by hand (``put_row``)."""
+    from bitcloud_net.core import row_forms as forms
+
+    return forms.row_forms()
 
 
 ProgressListener = Callable[[Transfer], None]

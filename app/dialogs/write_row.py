@@ -16,7 +16,7 @@ from app.theme import Theme
 from app.widgets.choice import Choice
 from app.widgets.label import Label
 from app.widgets.sql_editor import code_font
-from bitcloud_net.api import WrittenRow
+from bitcloud_net.api import FormPart, RowForm, WrittenRow, row_forms
 
 MAX_KEY_CHARACTERS = 256
 _OF_EVERY_ROW = frozenset({"key", "owner", "seq", "period", "expires"})
@@ -27,19 +27,30 @@ _NOT_BY_HAND = frozenset(
 _EMPTY = {"integer": 0, "real": 0.0}
 
 
-def by_hand(tables: Sequence[TableInfo]) -> list[TableInfo]:
-    """Return the tables whose rows a person may sensibly write."""
-    return [t for t in tables if t.name not in _NOT_BY_HAND and not t.name.startswith("np_")]
+def forms_for(tables: Sequence[TableInfo]) -> list[RowForm]:
+    """Return a form for each table whose rows a person may sensibly write."""
+    known = {form.table: form for form in row_forms()}
+    return [
+        known.get(table.name) or _form_of_application(table)
+        for table in tables
+        if table.name not in _NOT_BY_HAND and not table.name.startswith("np_")
+    ]
 
 
-def template(table: TableInfo) -> str:
-    """Return an empty row of a table as JSON, to be filled in."""
-    fields = {
-        column.name: _EMPTY.get(column.type, "")
-        for column in table.columns
-        if column.name not in _OF_EVERY_ROW
-    }
-    return json.dumps(fields, indent=2)
+def _form_of_application(table: TableInfo) -> RowForm:
+    """An application's columns are its fields."""
+    columns = [column for column in table.columns if column.name not in _OF_EVERY_ROW]
+    return RowForm(
+        table=table.name,
+        key=(),
+        fields=tuple(FormPart(name=column.name, about=column.type) for column in columns),
+        blank=json.dumps({c.name: _EMPTY.get(c.type, "") for c in columns}, indent=2),
+    )
+
+
+def about_text(parts: Sequence[FormPart]) -> str:
+    """Return what each part may hold, one on a line."""
+    return "\n".join(f"{part.name}: {part.about}" for part in parts)
 
 
 class WriteRowDialog(Dialog):
@@ -52,11 +63,13 @@ class WriteRowDialog(Dialog):
     ) -> None:
         super().__init__(theme, parent, "Write a row", "Sign and write")
         self.setWindowTitle(self.tr("Write a row"))
+        self.setMinimumWidth(600)
         self._session = session
-        self._tables = by_hand(tables)
+        self._forms = forms_for(tables)
         self._table = Choice(theme)
         self._key = QLineEdit()
         self._values = QPlainTextEdit()
+        self._about = QPlainTextEdit()
         self._problem = Label(role="error", wrap=True)
         self._build()
         self._table.currentIndexChanged.connect(self._on_table)
@@ -67,11 +80,11 @@ class WriteRowDialog(Dialog):
     def _build(self) -> None:
         self.say(
             self.tr(
-                "The row is signed with your key and goes to all nodes of this network. It can be "
-                "replaced, and deleted with null, but not taken back."
+                "The row is signed with your key and goes to everybody who may see this table. It "
+                "can be replaced, and deleted with null, but not taken back."
             )
         )
-        self._table.addItems([table.name for table in self._tables])
+        self._table.addItems([form.table for form in self._forms])
         self._table.set_name(self.tr("Table"))
         self._key.setAccessibleName(self.tr("Key"))
         self._key.setMaxLength(MAX_KEY_CHARACTERS)
@@ -82,25 +95,39 @@ class WriteRowDialog(Dialog):
         self._values.setProperty("role", "code")
         self._values.setFont(code_font())
         self._values.setTabChangesFocus(True)
-        self._values.setMinimumSize(420, 170)
+        self._values.setMinimumHeight(170)
+        self._about.setAccessibleName(self.tr("Fields"))
+        self._about.setReadOnly(True)
+        self._about.setTabChangesFocus(True)
+        self._about.setProperty("role", "note")
+        self._about.setFixedHeight(92)
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(10)
-        for row, field in enumerate((self._table, self._key, self._values)):
+        grid.setColumnStretch(1, 1)
+        for row, field in enumerate((self._table, self._key, self._values, self._about)):
             name = Label(field.accessibleName(), role="second")
             name.setContentsMargins(0, 8, 0, 0)
             grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(field, row, 1)
         self.body.addLayout(grid)
-        self.say(self.tr("Values are JSON; bytes are written in hexadecimal."), role="small")
+        hint = self.tr("Values are JSON; bytes and keys are written in hexadecimal.")
+        self.say(hint, role="small")
         self.body.addWidget(self._problem)
         self._problem.hide()
 
     def _on_table(self) -> None:
         place = self._table.currentIndex()
         self.action.setEnabled(place >= 0)
-        if place >= 0:
-            self._values.setPlainText(template(self._tables[place]))
+        if place < 0:
+            return
+        form = self._forms[place]
+        self._values.setPlainText(form.blank)
+        self._about.setPlainText(about_text(form.fields))
+        hint = ", ".join(f"{part.name} ({part.about})" for part in form.key)
+        self._key.setPlaceholderText(
+            hint or self.tr("what follows your own key, in hexadecimal; often nothing")
+        )
 
     def _try(self) -> None:
         table, key = self._table.currentText(), self._key.text().strip()

@@ -27,7 +27,7 @@ EXAMPLES = (
         ),
     ),
     Example(
-        question="Which computers lend space?",
+        question="Who lends space?",
         statement=(
             "SELECT name, round(capacity / 1e9, 1) AS gigabytes,\n"
             "       round(100.0 * used / capacity, 1) AS percent_used, addresses\n"
@@ -35,7 +35,7 @@ EXAMPLES = (
         ),
     ),
     Example(
-        question="Who published how many files?",
+        question="Who published most?",
         statement=(
             "SELECT user.nickname, count(*) AS files\n"
             "FROM file JOIN user ON user.key = file.owner\n"
@@ -43,14 +43,14 @@ EXAMPLES = (
         ),
     ),
     Example(
-        question="What was signed in the last hour?",
+        question="What is new this hour?",
         statement=(
             'SELECT tbl AS "table", count(*) AS rows, sum(length(raw)) AS bytes\n'
             "FROM np_row\nWHERE period > now_period() - 6\nGROUP BY tbl"
         ),
     ),
     Example(
-        question="What went wrong, and where?",
+        question="What went wrong?",
         statement=(
             "SELECT node.name, fault.reason, count(*) AS auditors\n"
             "FROM fault LEFT JOIN node ON node.key = fault.target\n"
@@ -58,7 +58,7 @@ EXAMPLES = (
         ),
     ),
     Example(
-        question="Which applications do people use?",
+        question="Which applications run?",
         statement=(
             "SELECT json_extract(definition, '$.name') AS application, count(*) AS people\n"
             "FROM app\nGROUP BY id\nORDER BY people DESC"

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QMenu,
     QSplitter,
@@ -40,9 +39,9 @@ from app.session import NodeState, Session, Tone
 from app.text import count_text, isolated, shown
 from app.theme import Theme
 from app.widgets.answer_grid import AnswerGrid
+from app.widgets.answer_panes import ErrorPane, ExamplePane
 from app.widgets.button import Button, Look
-from app.widgets.icon_box import IconBox
-from app.widgets.label import Card, Label
+from app.widgets.label import Label
 from app.widgets.schema_tree import SchemaTree
 from app.widgets.sql_editor import SqlEditor
 from bitcloud_net.api import BadInput, PlainCell, SqlAnswer, WrittenRow, csv_text, json_text
@@ -56,63 +55,6 @@ MENU_STATEMENTS = 15
 def seconds_text(seconds: float) -> str:
     """Return how long a statement took, as finely as it matters."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{max(1, round(seconds * 1000))} ms"
-
-
-class ExamplePane(QWidget):
-    """What stands in the place of a result at first: questions that can be asked."""
-
-    wanted = Signal(str)
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 18, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(Label(self.tr("Ask the shared database"), role="heading"))
-        hint = self.tr("Begin with one of these, or with a table at the left.")
-        column.addWidget(Label(hint, role="second", wrap=True))
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 8, 0, 0)
-        grid.setSpacing(8)
-        for place, example in enumerate(EXAMPLES):
-            button = Button(theme, self.tr(example.question), icon="lightbulb")
-            button.clicked.connect(lambda _c=False, e=example: self.wanted.emit(e.statement))
-            grid.addWidget(button, *divmod(place, 2), Qt.AlignmentFlag.AlignLeft)
-        grid.setColumnStretch(2, 1)
-        column.addLayout(grid)
-        column.addStretch()
-
-
-class ErrorPane(QWidget):
-    """Why there is no result, and what to do."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._sentence = Label(role="strong", wrap=True)
-        self._advice = Label(role="second", wrap=True)
-        mark = IconBox(theme, "error_circle")
-        mark.set_icon("error_circle", theme.tokens.error)
-        theme.changed.connect(lambda: mark.set_icon("error_circle", theme.tokens.error))
-        card = Card(margin=16, spacing=4)
-        words = QVBoxLayout()
-        words.setSpacing(4)
-        words.addWidget(self._sentence)
-        words.addWidget(self._advice)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
-        card.body.addLayout(row)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 8, 0, 0)
-        column.addWidget(card)
-        column.addStretch()
-
-    def show_error(self, error: ErrorText) -> None:
-        """Show these words."""
-        self._sentence.setText(error.sentence)
-        self._advice.setText(error.advice)
-        self.setAccessibleName(str(error))
 
 
 class DatabasePage(QWidget):

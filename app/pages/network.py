@@ -209,6 +209,7 @@ class NetworkPage(QWidget):
         column.addWidget(self._count)
         self._stack.addWidget(self.list)
         self._stack.addWidget(self._empty)
+        self._stack.setMinimumHeight(LINE_HEIGHT)  # in a low window the list gives way
         column.addWidget(self._stack, 1)
         self._arrange(5)
 

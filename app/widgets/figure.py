@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from app.text import as_tooltip
 from app.theme import Theme
@@ -15,6 +15,7 @@ class Figure(Card):
 
     def __init__(self, theme: Theme, icon: str, caption: str, *, about: str = "") -> None:
         super().__init__(margin=14, spacing=0)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._caption = caption
         self._about = about
         self._figure = ElidedLabel(role="heading")

@@ -123,7 +123,7 @@ class NodeCard(Card):
         self._meter = Meter(theme, self.tr("Space used of what is lent"))
         self._dot = StateDot(theme)
         self._state = Label(role="small")
-        self._clock = Label(role="warning", wrap=True)
+        self._clock = Label(role="warning")
         first = QHBoxLayout()
         first.addWidget(self._title)
         first.addStretch()
@@ -157,7 +157,7 @@ class NodeCard(Card):
         health = status.sync if status else None
         self._clock.setVisible(is_clock_wrong(health))
         if health is not None:
-            text = self.tr("Clock {how}: set it right").format(how=clock_text(health))
+            text = self.tr("Clock {how}").format(how=clock_text(health))
             self._clock.setText(text)
         self._show_state()
 

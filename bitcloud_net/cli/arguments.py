@@ -343,8 +343,9 @@ def _nodepool(verbs: Subparsers) -> None:
     sql.add_argument("--force", action="store_true", help="replace a file that is there")
 
     row = verbs.add_parser("row", help="write an own row of the shared database by hand")
+    row_verbs = row.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
     put = _verb(
-        row.add_subparsers(metavar="VERB", required=True, parser_class=_Parser),
+        row_verbs,
         "put",
         "nodepool:row_put",
         "sign and write one own row",
@@ -361,6 +362,17 @@ def _nodepool(verbs: Subparsers) -> None:
         tables with their keys and fields are in bitcloud_net/nodepool/README.md.
         """,
     )
+    form = _verb(
+        row_verbs,
+        "form",
+        "nodepool:row_form",
+        "show what a row of a table consists of",
+        """
+        bitcloud row form user
+        bitcloud row form
+        """,
+    )
+    form.add_argument("table", nargs="?", metavar="TABLE", help="its name; default: all tables")
     put.add_argument("table", metavar="TABLE", help="its name, or APPLICATION.TABLE")
     put.add_argument(
         "values",

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from bitcloud_net.api import BadInput, LocalFault
+from bitcloud_net.api import BadInput, LocalFault, row_forms
 from bitcloud_net.cli import text
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.program import DONE, FAILED
@@ -149,6 +149,25 @@ async def row_put(arguments: Namespace, out: Output) -> None:
     async with client_of(arguments) as client:
         row = await client.put_row(arguments.table, arguments.key, arguments.values)
     out.answer(row, [f"wrote {text.plain(row.table)} {row.key}, number {row.seq}"])
+
+
+def row_form(arguments: Namespace, out: Output) -> None:
+    """Show the fields of a table's rows, or name the tables."""
+    forms = row_forms()
+    if arguments.table is None:
+        out.answer([form.table for form in forms], [form.table for form in forms])
+        return
+    found = next((form for form in forms if form.table == arguments.table), None)
+    if found is None:
+        raise BadInput(
+            f"there is no built-in table {arguments.table}; “bitcloud row form” names them",
+            code="unknown-table",
+        )
+    rows = [
+        *(("--key", part.name, part.about) for part in found.key),
+        *(("", part.name, part.about) for part in found.fields),
+    ]
+    out.answer(found, [*text.table(rows), found.blank])
 
 
 async def app_list(arguments: Namespace, out: Output) -> None:

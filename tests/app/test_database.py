@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from app.dialogs.cell import CellDialog, laid_out
-from app.dialogs.write_row import WriteRowDialog, template
+from app.dialogs.write_row import WriteRowDialog, about_text, forms_for
 from app.models.answer_model import AnswerModel
 from app.models.schema import (
     Column,
@@ -457,12 +457,25 @@ def test_a_refused_row_says_why_and_stays(desk: Desk, page: DatabasePage, qtbot:
     qtbot.waitUntil(lambda: "written to" in desk.window.toast.text)
 
 
-def test_a_template_has_the_fields_to_fill_in() -> None:
+def test_each_table_has_its_form(page: DatabasePage) -> None:
+    dialog = open_dialog(page)
+    place = dialog._table.findText("trust")
+    dialog._table.setCurrentIndex(place)
+    assert "stance" in json.loads(dialog._values.toPlainText())
+    assert dialog._key.placeholderText() == "publisher (32 bytes)"
+    assert "reason: text, 256" in dialog._about.toPlainText()
+    names = [dialog._table.itemText(at) for at in range(dialog._table.count())]
+    assert not {"np_row", "node", "file", "head"} & set(names)
+
+
+def test_a_form_of_an_application_has_its_columns() -> None:
     columns = ("key", "owner", "number", "move", "seq", "period", "expires")
     types = ("blob", "blob", "integer", "text", "integer", "integer", "integer")
     made = [Column(name=n, type=t) for n, t in zip(columns, types, strict=True)]
-    table = TableInfo(name="moves", columns=tuple(made))
-    assert json.loads(template(table)) == {"number": 0, "move": ""}
+    table = TableInfo(name="app_0123456789ab_moves", columns=tuple(made))
+    (form,) = forms_for([table])
+    assert json.loads(form.blank) == {"number": 0, "move": ""}
+    assert about_text(form.fields) == "number: integer\nmove: text"
 
 
 # The editor

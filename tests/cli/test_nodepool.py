@@ -131,6 +131,18 @@ def test_row_put(bitcloud: Any, opened: Any) -> None:
     assert bitcloud("row").status == 2
 
 
+def test_row_form(bitcloud: Any, opened: Any) -> None:
+    assert {"user", "trust", "bid"} <= set(bitcloud("row", "form").out.split())
+    result = bitcloud("row", "form", "trust")
+    assert "--key  publisher" in result.out
+    document = bitcloud("row", "form", "user", "--json").document
+    assert document["fields"] == [{"name": "nickname", "about": "text, 64"}]
+    assert json.loads(document["blank"]) == {"nickname": ""}
+    wrong = bitcloud("row", "form", "usr")
+    assert (wrong.status, wrong.err.count("\n")) == (1, 1)
+    assert opened.options == []
+
+
 def test_apps(bitcloud: Any, opened: Any, tmp_path: Path) -> None:
     definition = tmp_path / "chess.json"
     definition.write_text('{"name": "chess"}')
