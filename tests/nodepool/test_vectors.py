@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 from blake3 import blake3
 
@@ -98,6 +99,20 @@ def test_spans(vector: dict[str, Any]) -> None:
     expected = vector["shared"] and Span(*vector["shared"])
     assert shared_span(one << 240, depth, other << 240, other_depth) == expected
     assert shared_span(other << 240, other_depth, one << 240, depth) == expected
+
+
+@pytest.mark.parametrize("vector", VECTORS["networks"], ids=lambda vector: vector["id"][:8])
+def test_a_networks_id_needs_no_library_of_ours(vector: dict[str, Any]) -> None:
+    memory = vector["memory_kib"] if vector["bits"] else 0
+    rules = cbor2.dumps([1, vector["name"].encode(), vector["bits"], memory], canonical=True)
+    expected = blake3(rules, derive_key_context="bitcloud v1 network").hexdigest()
+    assert vector["id"] == expected
+
+
+def test_the_networks_of_test_grids_have_one_id_whatever_memory_says() -> None:
+    free = {vector["id"] for vector in VECTORS["networks"] if not vector["bits"]}
+    assert len(free) == 1
+    assert len({vector["id"] for vector in VECTORS["networks"]}) == len(VECTORS["networks"]) - 1
 
 
 def test_there_are_at_least_sixty() -> None:

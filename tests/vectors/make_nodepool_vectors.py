@@ -14,9 +14,12 @@ from typing import Any
 import cbor2
 
 from bitcloud_net.core import keys
+from bitcloud_net.core.bodies.certificates import CertificateKind
 from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
+from bitcloud_net.core.certificates import Certificate, chain
+from bitcloud_net.core.errors import Refused
 from bitcloud_net.core.heads import CountedRow, RowSum, table_head
-from bitcloud_net.core.identity import Difficulty, puzzle_for
+from bitcloud_net.core.identity import Difficulty, network_id, puzzle_for
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
 from bitcloud_net.core.mandates import give
@@ -37,6 +40,7 @@ from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.shards import shared_span
 from bitcloud_net.core.table_rules import RULES, Role, Table
 from bitcloud_net.core.verdicts import FaultReason
+from bitcloud_net.core.weights import fair_number, weight_ppm
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.wire import row_read as read
 from bitcloud_net.wire import sync_session as wire
@@ -344,6 +348,94 @@ def identities() -> list[Json]:
     return found
 
 
+def networks() -> list[Json]:
+    """Ids of networks by name and rules."""
+    found = []
+    for name, bits, memory_kib in (
+        ("bitcloud", 17, 65_536),
+        ("family", 8, 65_536),
+        ("family", 9, 65_536),
+        ("family", 8, 8),
+        ("test-1", 0, 8),
+        ("test-1", 0, 65_536),
+        ("\u00e9", 1, 64),
+        ("", 8, 65_536),
+    ):
+        rules = Difficulty(bits=bits, memory_kib=memory_kib)
+        found.append(
+            {
+                "name": name,
+                "bits": bits,
+                "memory_kib": memory_kib,
+                "id": network_id(name, rules).hex(),
+            }
+        )
+    return found
+
+
+def weights() -> list[Json]:
+    """What each identity of a root weighs, in millionths."""
+    tables = ([1, 1, 1], [1, 2, 40], [9, 9, 9, 36, 37], [1] * 9 + [1_000_000], [5])
+    return [
+        {
+            "identities": counts,
+            "fair": fair_number(counts),
+            "ppm": [weight_ppm(count, fair_number(counts)) for count in counts],
+        }
+        for counts in tables
+    ]
+
+
+def chains() -> list[Json]:
+    """Words as [kind, issuer, subject, since, until, reason]; keys are one letter 32 times."""
+    words = [
+        [4, "h", "g", 10, 99, 0],
+        [1, "g", "n", 10, 99, 0],
+        [3, "p", "q", 10, 99, 0],
+        [3, "q", "p", 10, 99, 0],
+        [3, "q", "r", 10, 60, 0],
+        [2, "r", "u", 10, 99, 0],
+        [2, "q", "v", 10, 99, 0],
+        [2, "q", "v", 20, 99, 6],
+        [5, "d", "e", 10, 99, 0],
+    ]
+    asked = [(1, "hn"), (1, "gn"), (2, "pu"), (2, "pv"), (3, "pr"), (4, "hg"), (5, "de"), (5, "ed")]
+    return [
+        {
+            "words": words,
+            "period": period,
+            "kind": kind,
+            "issuer": ends[0],
+            "subject": ends[1],
+            "chain": chain_in(words, kind, ends, period),
+        }
+        for period in (50, 61)
+        for kind, ends in asked
+    ]
+
+
+def chain_in(words: list[Any], kind: int, ends: str, period: int) -> list[str] | None:
+    """Return the subjects on a chain; None when there is none."""
+    certificates = [
+        Certificate(
+            kind=CertificateKind(number),
+            issuer=issuer.encode() * 32,
+            subject=subject.encode() * 32,
+            since=since,
+            until=until,
+            reason=FaultReason(reason) if reason else None,
+        )
+        for number, issuer, subject, since, until, reason in words
+    ]
+    issuer, subject = (letter.encode() * 32 for letter in ends)
+    kind = CertificateKind(kind)
+    try:
+        found = chain(certificates, kind, issuer=issuer, subject=subject, period=period)
+    except Refused:
+        return None
+    return [chr(item.subject[0]) for item in found]
+
+
 def vectors() -> Json:
     return {
         "about": "Owner: the Ed25519 key of the seed 01…01; co-owner: of 02…02. README.md in "
@@ -359,6 +451,9 @@ def vectors() -> Json:
         "drawing": drawing(),
         "heads": heads(),
         "identities": identities(),
+        "networks": networks(),
+        "weights": weights(),
+        "chains": chains(),
     }
 
 
