@@ -40,6 +40,7 @@ from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import NOT_OURS, Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
 from bitcloud_net.nodepool.proofs import Proof
+from bitcloud_net.nodepool.seal import break_seal, check_rows, seal
 from bitcloud_net.nodepool.session_reads import SessionReads, Stray
 from bitcloud_net.nodepool.signing import NewRow, RowSigner
 from bitcloud_net.nodepool.standing import standing_of
@@ -273,13 +274,20 @@ class RowStore:
         """Let go of what is not in the database."""
         self._registry.close()
 
-    async def start(self) -> None:
-        """Load what is held, and put back own rows that the shared database lost."""
+    async def start(self, *, check: bool) -> None:
+        """Load what is held, and put back own rows that the shared database lost. ``check``: look
+        at each row first.
+
+        Raises:
+            LocalFault: ``database-damaged``.
+        """
         for text in await self.database.write(lambda _: self._own.apps()):
             app = parse_definition(text)
             self._registry.add(app)
             await self.database.change_form(partial(create_tables, rules=app.rules))
         await self.database.write(partial(drop_strangers, rules=self._registry.rules))
+        if check:
+            await self.database.read(partial(check_rows, rules=self._registry.rule_of))
         self._tally = await self.database.read(partial(load_tally, registry=self._registry))
         load = partial(load_sets, registry=self._registry, keeping=self.keeping)
         self.sets |= await self.database.read(load)
@@ -393,26 +401,45 @@ async def open_row_store(
     Raises:
         LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``.
     """
+    path = folder / DATABASE
     own = await run(lambda: _open_own(folder / "own-rows.db"))
     try:
-        path = folder / DATABASE
+        keeping = Keeping(node, persons, standing_of)
+        make = partial(RowStore, own=own, clock=clock, admission=admission, keeping=keeping)
         async with AsyncExitStack() as stack:
+            stack.push_async_exit(partial(_sealed, path, run))  # when the database is closed
             try:
-                database = await _enter(stack, path, run)
+                store = await _started(stack, path, run, make)
             except LocalFault as fault:
                 if fault.code != "database-damaged":
                     raise
                 log.error("the nodepool is damaged and is being rebuilt: %s", fault)
                 set_aside(path)
-                database = await _enter(stack, path, run)
-            store = RowStore(database, own, clock, admission, Keeping(node, persons, standing_of))
-            await store.start()
-            try:
-                yield store
-            finally:
-                store.close()
+                store = await _started(stack, path, run, make)
+            stack.callback(store.close)
+            yield store
     finally:
         own.close()
+
+
+async def _started(
+    stack: AsyncExitStack, path: Path, run: Runner, make: Callable[[Database], RowStore]
+) -> RowStore:
+    """Open and load the database, which ``stack`` closes; nothing stays open when that fails."""
+    async with AsyncExitStack() as attempt:
+        was_sealed = await run(lambda: break_seal(path))
+        opening = open_database(path, NODEPOOL, durable=False, run=run)
+        store = make(await attempt.enter_async_context(opening))
+        await store.start(check=not was_sealed)
+        await stack.enter_async_context(attempt.pop_all())
+    return store
+
+
+async def _sealed(path: Path, run: Runner, kind: type[BaseException] | None, *_: object) -> None:
+    """Seal what was closed in good order; what ended with an error is looked at again."""
+    if kind is None or issubclass(kind, trio.Cancelled):
+        with trio.CancelScope(shield=True):
+            await run(lambda: seal(path))
 
 
 def _open_own(path: Path) -> OwnRows:
@@ -424,10 +451,6 @@ def _open_own(path: Path) -> OwnRows:
         log.error("the own rows are damaged and are being rebuilt: %s", fault)
         set_aside(path)
         return OwnRows(path)
-
-
-async def _enter(stack: AsyncExitStack, path: Path, run: Runner) -> Database:
-    return await stack.enter_async_context(open_database(path, NODEPOOL, durable=False, run=run))
 
 
 def _accept_proofs(acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:

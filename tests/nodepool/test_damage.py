@@ -73,6 +73,60 @@ async def test_a_damaged_nodepool_is_set_aside_and_own_rows_come_back(
     assert "rebuilt" in caplog.text
 
 
+def flip_a_bit(path: Path, chance: Random) -> None:
+    data = bytearray(path.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("turn", range(25))
+async def test_one_wrong_bit_anywhere_is_noticed(tmp_path: Path, rng: Random, turn: int) -> None:
+    own = await fill(tmp_path)
+    flip_a_bit(tmp_path / "nodepool.db", rng)
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as store:
+        assert (tmp_path / "nodepool.db.damaged").exists()
+        assert store.counts[Table.FILE] == store.counts[Table.PLACEMENT] == 50
+        held = await store.database.read(lambda db: db.execute("SELECT raw FROM np_row").fetchall())
+        assert {row.raw for row in own} == {raw for (raw,) in held}
+
+
+async def test_after_a_crash_rows_that_are_not_what_they_say_are_noticed(tmp_path: Path) -> None:
+    own = await fill(tmp_path)
+    path = tmp_path / "nodepool.db"
+    (tmp_path / "nodepool.db.seal").unlink()
+    content = next(row for row in own if row.table == Table.FILE).raw
+    data = path.read_bytes()
+    at = data.index(content[100:140]) + 20  # amid the sealed name, where SQLite sees nothing
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as store:
+        assert (tmp_path / "nodepool.db.damaged").exists()
+        assert store.counts[Table.FILE] == 50
+
+
+async def test_a_crash_alone_is_no_damage(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    (tmp_path / "nodepool.db.seal").unlink()
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as store:
+        assert store.counts[Table.USER] == 2
+        assert not (tmp_path / "nodepool.db.seal").exists()  # nobody relies on it meanwhile
+    assert (tmp_path / "nodepool.db.seal").exists()
+    assert not (tmp_path / "nodepool.db.damaged").exists()
+
+
+@pytest.mark.parametrize("turn", range(15))
+async def test_a_wrong_bit_in_the_own_rows_loses_none(
+    tmp_path: Path, rng: Random, turn: int
+) -> None:
+    own = await fill(tmp_path)
+    flip_a_bit(tmp_path / "own-rows.db", rng)
+    async with open_row_store(tmp_path, clock=FixedClock(), run=on_the_spot) as store:
+        held = await store.database.read(lambda db: db.execute("SELECT raw FROM np_row").fetchall())
+        assert {row.raw for row in own} <= {raw for (raw,) in held}
+        again = await store.write(Table.USER, b"", UserBody(nickname="Marie"), signer=MARY)
+        assert again.seq > own[0].seq
+        assert again.slot > own[0].slot
+
+
 @pytest.mark.parametrize("damage", [garbage_everywhere, cut_short])
 async def test_damaged_own_rows_go_on_above_what_was_used(
     tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
@@ -90,6 +144,7 @@ async def test_damaged_own_rows_go_on_above_what_was_used(
 async def test_a_newer_or_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     await fill(tmp_path)
     path = tmp_path / "nodepool.db"
+    (tmp_path / "nodepool.db.seal").unlink()  # as whoever opened it would have done
     for pragma, code in (
         ("user_version = 131072", "database-too-new"),
         ("application_id = 5", "database-foreign"),
