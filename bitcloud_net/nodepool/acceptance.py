@@ -189,6 +189,8 @@ class Acceptance:
             other = SignedRow.parse(raw, self.registry.rule_of)
             if all_public((row, other), self.registry.rule_of):
                 self.convict(Proof.of(row, other))
+        if found:
+            self._check_standing(row)  # it may have brought its owner a ban
         return len(found)
 
     def convict(self, proof: Proof) -> bool:
