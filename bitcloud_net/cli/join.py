@@ -50,7 +50,7 @@ async def join(arguments: Namespace, out: Output) -> None:
             member = await client.membership(role=arguments.role)
         else:
             member = await _join(client, out, arguments)
-    out.answer(member, [_line(member)])
+    out.answer(member, [line(member)])
     if arguments.capacity is not None and not looks_only and not stays:
         out.note("storage is lent whenever a node of this home runs: bitcloud node run")
 
@@ -102,7 +102,7 @@ async def joined(client: Client, out: Output, role: str) -> Membership:
 async def _hold(client: Client, out: Output, role: str) -> None:
     with trio.CancelScope(shield=True, deadline=trio.current_time() + HOLD_S):
         held = await client.pause_join()
-        out.note(f"{_line(held)}; {_way_on(role)}")
+        out.note(f"{line(held)}; {_way_on(role)}")
 
 
 @asynccontextmanager
@@ -132,10 +132,10 @@ async def _show(
         async for item in news:
             if isinstance(item, MembershipChanged) and item.membership.role == role:
                 width = shutil.get_terminal_size().columns
-                out.progress(_line(item.membership)[: max(20, width - 1)])
+                out.progress(line(item.membership)[: max(20, width - 1)])
 
 
-def _line(member: Membership) -> str:
+def line(member: Membership) -> str:
     """Return how far somebody is, in one line."""
     match member.state:
         case MembershipState.OPEN:

@@ -33,6 +33,8 @@ async def run(arguments: Namespace, out: Output) -> None:
         status = await client.status()
         ready = {"node": status.node, "network": status.network, "addresses": status.addresses}
         out.answer(ready, status.addresses)
+        if status.contribution.folder and not status.contribution.on:
+            out.note(f"storage is lent later: {join.line(await client.membership())}")
         out.note("ready; Ctrl-C ends it")
         await until_stopped()
     out.note("stopped")

@@ -71,6 +71,7 @@ class FakeClient:
         self.installed: list[AppView] = []
         self.sync: SyncHealth | None = None
         self.banned: list[BanView] = []
+        self.lent = Contribution(on=False)
         self.avoid_list: list[Avoided] = []
         self.members: dict[str, Membership] = {}  # by role; who is not in it has not joined
         self.mean_tries = 0  # what an identity costs; 0: nobody mines
@@ -89,7 +90,7 @@ class FakeClient:
             peers=10,
             nodes=(),
             promise=Promise(shares=10, needed=3, may_fail=7, survival_70=1.0),
-            contribution=Contribution(on=False),
+            contribution=self.lent,
             rows=12,
             received_bytes=1,
             sent_bytes=2,

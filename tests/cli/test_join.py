@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bitcloud_net.api import Membership, MembershipState
+from bitcloud_net.api import Contribution, Membership, MembershipState
 from bitcloud_net.cli import join as verb
 from bitcloud_net.services.home import exists
 from bitcloud_net.settings import load_settings
@@ -133,3 +133,18 @@ async def test_who_waits_is_told_that_another_program_held_it() -> None:
     out: Any = type("Quiet", (), {"shows_progress": False})()
     with pytest.raises(verb.Unavailable, match="bitcloud join --role gateway"):
         await verb.joined(Held(), out, "gateway")
+
+
+def test_a_node_says_that_it_joins_first(
+    bitcloud: Any, miner: Miner, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once() -> None:
+        return
+
+    monkeypatch.setattr("bitcloud_net.cli.node.until_stopped", at_once)
+    miner.lent = Contribution(on=False, folder="/lent", capacity_bytes=10**9)
+    miner.members["node"] = Membership(state=MembershipState.PAUSED, tries=12, mean_tries=131_072)
+    result = bitcloud("node", "run", "--contribute", "1GB")
+    assert "lent later: search for a node held after 12 tries" in result.err
+    shown = bitcloud("status").out
+    assert "1 GB as soon as it has joined: bitcloud join --status" in shown
