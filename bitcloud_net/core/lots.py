@@ -9,6 +9,7 @@ different nodes, so whoever stands among the first 24 in one's own view is belie
 
 from __future__ import annotations
 
+import heapq
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,6 +32,10 @@ SMALL_NETWORK = 24
 MIN_AGE_PERIODS = NODE_LIFE_PERIODS
 """A node audits three days after its first row: longer than any beacon can be foreseen."""
 
+_LOT = blake3(derive_key_context="bitcloud v1 lot")  # never updated itself, only its copies
+_FIRST = 256
+"""Ranks looked at first for seats: enough unless most share their neighbourhoods."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -51,23 +56,58 @@ class Lot:
     quorum: int
 
 
+class Electorate:
+    """All live nodes that are not banned, prepared once for many draws."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self._candidates = list(candidates)
+        self._eligible: dict[int, list[tuple[Candidate, int]]] = {}  # with weights, by period
+
+    def draw(self, beacon: bytes, target: NodeId, period: int) -> Lot:
+        """Return the lot of ``target``."""
+        others = len(self._candidates) - any(item.node == target for item in self._candidates)
+        if others + 1 < SMALL_NETWORK:
+            all_others = [item for item in self._candidates if item.node != target]
+            seats = tuple(sorted(_one_of_each(all_others, _root)))
+            return Lot(seats=seats, believed=frozenset(seats), quorum=-(-2 * len(seats) // 3))
+        ranked = self._ranked(beacon, target, period)
+        first = heapq.nsmallest(_FIRST, ranked)
+        seated = _seat(first)
+        if len(seated) < BELIEVED_SEATS and len(first) < len(ranked):
+            seated = _seat(sorted(ranked))
+        return Lot(
+            seats=tuple(seated[:SEATS]),
+            believed=frozenset(seated[:BELIEVED_SEATS]),
+            quorum=QUORUM,
+        )
+
+    def _ranked(
+        self, beacon: bytes, target: NodeId, period: int
+    ) -> list[tuple[bytes, int, Candidate]]:
+        """Return who takes part, with their ranks: everybody, but of a root with far more than
+        others only a few.
+        """
+        prefix = _LOT.copy()
+        prefix.update(beacon + target)
+        ranked = []
+        for at, (item, weight) in enumerate(self._weighted(period)):
+            place = prefix.copy().update(item.node).digest()
+            if item.node != target and _takes_part(place, weight):
+                ranked.append((place, at, item))
+        return ranked
+
+    def _weighted(self, period: int) -> list[tuple[Candidate, int]]:
+        if period not in self._eligible:
+            oldest = period - MIN_AGE_PERIODS
+            eligible = [item for item in self._candidates if item.since <= oldest]
+            weights = weights_ppm(Counter(map(_root, eligible)))
+            self._eligible[period] = [(item, weights[_root(item)]) for item in eligible]
+        return self._eligible[period]
+
+
 def draw(beacon: bytes, target: NodeId, candidates: Iterable[Candidate], *, period: int) -> Lot:
-    """Return the lot of ``target``. ``candidates`` are all live nodes that are not banned and have
-    no contract with the target.
-    """
-    others = [item for item in candidates if item.node != target]
-    if len(others) + 1 < SMALL_NETWORK:
-        seats = tuple(sorted(_one_of_each(others, _root)))
-        return Lot(seats=seats, believed=frozenset(seats), quorum=-(-2 * len(seats) // 3))
-    eligible = [item for item in others if item.since <= period - MIN_AGE_PERIODS]
-    heavy = _by_weight(beacon, target, eligible)
-    ranked = sorted(heavy, key=lambda item: rank(beacon, target, item.node))
-    seated = _one_of_each(ranked, _neighbourhood, _root)
-    return Lot(
-        seats=tuple(seated[:SEATS]),
-        believed=frozenset(seated[:BELIEVED_SEATS]),
-        quorum=QUORUM,
-    )
+    """Return the lot of ``target``. ``candidates`` are all live nodes that are not banned."""
+    return Electorate(candidates).draw(beacon, target, period)
 
 
 def may_sit(beacon: bytes, target: NodeId, auditor: NodeId, nodes: int) -> bool:
@@ -82,7 +122,7 @@ def may_sit(beacon: bytes, target: NodeId, auditor: NodeId, nodes: int) -> bool:
 
 def rank(beacon: bytes, target: NodeId, auditor: NodeId) -> bytes:
     """Return the place of an auditor in a target's draw; the smallest come first."""
-    return blake3(beacon + target + auditor, derive_key_context="bitcloud v1 lot").digest()
+    return _LOT.copy().update(beacon + target + auditor).digest()
 
 
 def neighbourhood_of(address: str) -> str:
@@ -104,16 +144,14 @@ def neighbourhood_of(address: str) -> str:
     return str(ipaddress.ip_network((host, length), strict=False))
 
 
-def _by_weight(beacon: bytes, target: NodeId, candidates: list[Candidate]) -> list[Candidate]:
-    """Return who takes part: everybody, but of a root with far more than others only a few."""
-    weights = weights_ppm(Counter(map(_root, candidates)))
-    return [
-        item
-        for item in candidates
-        if (weight := weights[_root(item)]) == FULL_WEIGHT_PPM
-        or int.from_bytes(rank(beacon, target, item.node)[-8:], "big") * FULL_WEIGHT_PPM
-        < weight << 64
-    ]
+def _takes_part(place: bytes, weight_ppm: int) -> bool:
+    if weight_ppm == FULL_WEIGHT_PPM:
+        return True
+    return int.from_bytes(place[-8:], "big") * FULL_WEIGHT_PPM < weight_ppm << 64
+
+
+def _seat(ranked: Iterable[tuple[bytes, int, Candidate]]) -> list[NodeId]:
+    return _one_of_each((item for _, _, item in ranked), _neighbourhood, _root)
 
 
 def _root(item: Candidate) -> bytes:

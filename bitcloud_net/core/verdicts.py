@@ -90,8 +90,10 @@ def bad_periods(
     """
     bad = []
     for period in range(now - WINDOW_PERIODS + 1, now + 1):
-        lot = lot_of(period)
         speakers = {item.auditor for item in statements if item.saw(period)}
+        if not speakers:
+            continue
+        lot = lot_of(period)
         if lot.quorum and len(speakers & lot.believed) >= lot.quorum:
             bad.append(period)
     return bad

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
@@ -21,7 +22,7 @@ import trio
 from bitcloud_net.core.audit import leaves_to_ask
 from bitcloud_net.core.errors import BadInput, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.lots import draw, may_sit
+from bitcloud_net.core.lots import Electorate, may_sit
 from bitcloud_net.core.row_bodies import MAX_FAULT_COUNT, Body, FaultBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import Table
@@ -115,11 +116,9 @@ class Auditor:
     async def audit(self) -> Mapping[NodeId, FaultReason | None]:
         """Audit this period's targets now, write what failed, and return what was found."""
         period = self._clock.period()
-        duties = duties_of(
-            self._key.node_id,
-            await self._queries.nodes(period=period),
-            self._beacon(period),
-            period=period,
+        nodes = await self._queries.nodes(period=period)
+        duties = await trio.to_thread.run_sync(  # a second's work where there are 20,000 nodes
+            partial(duties_of, self._key.node_id, nodes, self._beacon(period), period=period)
         )
         said = await self._queries.statements(period)
         suspects = {item.target for item in said if item.reason in SUSPICIONS}
@@ -172,13 +171,13 @@ def duties_of(
     own: NodeId, nodes: Sequence[Node], beacon: bytes, *, period: int
 ) -> tuple[Duty, ...]:
     """Return the nodes that ``own`` has a seat for."""
-    candidates = [node.candidate for node in nodes]
+    electorate = Electorate(node.candidate for node in nodes)
     roots = len({node.root or node.id for node in nodes})  # so many can sit
     duties = []
     for node in nodes:
         if node.id == own or not may_sit(beacon, node.id, own, roots):
             continue
-        seats = draw(beacon, node.id, candidates, period=period).seats
+        seats = electorate.draw(beacon, node.id, period).seats
         if own in seats:
             duties.append(Duty(target=node.id, seats=len(seats)))
     return tuple(duties)

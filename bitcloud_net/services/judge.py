@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Candidate, Lot, draw
+from bitcloud_net.core.lots import Electorate, Lot
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.core.verdicts import Ban, Statement, judge
@@ -105,19 +105,21 @@ class Judge:
         known = await self._queries.bans(now)
         banned = {ban.target for ban in known if ban.holds(now)}
         nodes = [node for node in await self._queries.nodes(period=now) if node.id not in banned]
-        candidates = [node.candidate for node in nodes]
+        electorate = Electorate(node.candidate for node in nodes)
         new = []
         said = await self._queries.statements(now)
         for target, statements in groupby(said, key=lambda item: item.target):
-            lot_of = lru_cache(self._lots(target, candidates))
-            ban = judge(list(statements), lot_of, known, now=now)
+            lot_of = lru_cache(self._lots(target, electorate))
+            ban = await trio.to_thread.run_sync(  # draws a lot for each period spoken of
+                partial(judge, list(statements), lot_of, known, now=now)
+            )
             if ban is not None and await self._register.ban(ban):
                 new.append(ban)
         self._enforce([*known, *new], now)
         return new
 
-    def _lots(self, target: NodeId, candidates: list[Candidate]) -> Callable[[int], Lot]:
-        return lambda period: draw(self._beacon(period), target, candidates, period=period)
+    def _lots(self, target: NodeId, electorate: Electorate) -> Callable[[int], Lot]:
+        return lambda period: electorate.draw(self._beacon(period), target, period)
 
     def _enforce(self, bans: list[Ban], now: int) -> None:
         self._shut = {target: until for target, until in self._shut.items() if until >= now}
