@@ -20,6 +20,9 @@ COURTESY = 1.5
 """Views of the network differ by a few nodes, so a partner is accepted up to this rank times the
 number of seats."""
 
+ACROSS = 3
+"""One in so many near partners is from the neighbour shard."""
+
 _POSITION_BITS = 256
 
 
@@ -78,12 +81,21 @@ def assign(
     is_dead: Callable[[NodeId], bool] = lambda _: False,
     partners: int = DEFAULT_PARTNERS,
     near_partners: int = DEFAULT_NEAR_PARTNERS,
+    neighbour: int | None = None,
 ) -> Partners:
     """Return the partners of ``own`` for the period of ``beacon``.
 
-    A dead one is replaced by the next in its order; ask again as soon as one turns out to be dead.
+    ``neighbour`` is the own position in the neighbour shard, where tables are cut: a third of the
+    near partners are nearest to there, because that shard is kept, too. A dead one is replaced by
+    the next in its order; ask again as soon as one turns out to be dead.
     """
-    near = _take(ring.nearest(position_of(own)), near_partners, lambda n: n == own or is_dead(n))
+    across = near_partners // ACROSS if neighbour is not None else 0
+    place = position_of(own)
+    near = _take(ring.nearest(place), near_partners - across, lambda n: n == own or is_dead(n))
+    if neighbour is not None:
+        near += _take(
+            ring.nearest(neighbour), across, lambda n: n == own or n in near or is_dead(n)
+        )
     random: list[NodeId] = []
     for seat in range(partners - near_partners):
         taken = {own, *near, *random}
@@ -96,12 +108,15 @@ def assign(
     return Partners(near=tuple(near), random=tuple(random))
 
 
-def may_ask(ring: NodeRing, own: NodeId, asking: NodeId, beacon: bytes) -> bool:
+def may_ask(
+    ring: NodeRing, own: NodeId, asking: NodeId, beacon: bytes, *, neighbour: int | None = None
+) -> bool:
     """Whether ``own`` is a partner of ``asking`` in this period, with some courtesy because the two
-    do not know exactly the same nodes.
+    do not know exactly the same nodes. ``neighbour`` as in ``assign``, of the asking node.
     """
     seats = int(DEFAULT_NEAR_PARTNERS * COURTESY)
-    if own in _take(ring.nearest(position_of(asking)), seats, lambda n: n == asking):
+    places = [position_of(asking)] + ([neighbour] if neighbour is not None else [])
+    if any(own in _take(ring.nearest(place), seats, lambda n: n == asking) for place in places):
         return True
     for seat in range(DEFAULT_PARTNERS - DEFAULT_NEAR_PARTNERS):
         place = position_of(beacon + asking + bytes([seat]))

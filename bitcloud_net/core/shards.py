@@ -64,6 +64,13 @@ def kept_span(position: int, depth: int) -> Span | None:
     return shard_of(position, max(0, depth - 1))
 
 
+def neighbour_of(position: int, depth: int) -> int | None:
+    """Return the same position in the neighbour shard; None where there is no cut."""
+    if not 0 < depth <= MAX_DEPTH:
+        return None
+    return position ^ 1 << (PLACE_BITS - depth)
+
+
 def shared_span(position: int, depth: int, other: int, other_depth: int) -> Span | None:
     """Return the places that the nodes at both positions keep; None when there are none."""
     ours, theirs = kept_span(position, depth), kept_span(other, other_depth)

@@ -65,7 +65,7 @@ class Acceptance:
         keeper: Keeper | None = None,
     ) -> None:
         """``keeper`` says what of the rows of others is kept here; None: these are our own."""
-        self._db = connection
+        self.db = self._db = connection
         self._waiting = waiting
         self._tally = tally
         self.now = now
@@ -282,14 +282,16 @@ class Acceptance:
                 code="owner-full",
             )
         if rule.columns and (
-            self._tally.app_bytes(rule.table)
-            + self.writer.gains.app_bytes(rule.table)
-            + len(row.raw)
+            self._tally.bytes_of(rule.table) + self.writer.gains.bytes_of(rule.table) + len(row.raw)
             > MAX_APP_TABLE_BYTES
         ):
             raise Malformed(f"the table {rule.name} has reached its size limit", code="app-full")
         if self._tally.size + self.writer.gains.size + len(row.raw) > MAX_POOL_BYTES:
             raise Malformed("the nodepool has reached its size limit", code="pool-full")
+
+    def drop_row(self, table: int, key: bytes, row_id: bytes) -> None:
+        """Drop one row if it is still the one that is held under its key."""
+        self.writer.drop("tbl = ? AND key = ? AND id = ?", (table, key, row_id))
 
     def sweep(self) -> None:
         """Drop rows that expired more than ``SLACK_PERIODS`` ago."""

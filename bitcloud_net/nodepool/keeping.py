@@ -86,6 +86,10 @@ class Keeper:
         if not self.is_related(row.key) and not (row.table == Table.NODE and sample.wants(row.key)):
             raise Malformed("the row is at a place that others keep", code="not-kept")
 
+    def is_at_home(self, table: int, key: bytes) -> bool:
+        """Whether a row is kept here whatever its place."""
+        return self.is_related(key) or (table == Table.NODE and key in self._keeping.sample)
+
     def keeps_place(self, key: bytes, rule: TableRule) -> bool:
         """Whether the place of a row is one that is kept here."""
         span = self._keeping.span(rule)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
-from bitcloud_net.core.shards import EVERYWHERE
+from bitcloud_net.core.shards import EVERYWHERE, Depth, Span
 from bitcloud_net.core.tables import PROOFS
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.keeping import Keeping
@@ -20,12 +21,30 @@ def load_tally(db: sqlite3.Connection, registry: AppRegistry) -> Tally:
         "SELECT tbl, owner, count(*) FROM np_row WHERE owner != key GROUP BY owner, tbl"
     ):
         tally.add(registry.rule_of(number), owner, rows, 0)
-    for rule in registry.rules:
-        if rule.columns:
-            sql = "SELECT coalesce(sum(length(raw)), 0) FROM np_row WHERE tbl = ?"
-            tally.add(rule, b"", 0, db.execute(sql, (rule.table,)).fetchone()[0])
-    (tally.size,) = db.execute("SELECT coalesce(sum(length(raw)), 0) FROM np_row").fetchone()
+    for number, size in db.execute("SELECT tbl, sum(length(raw)) FROM np_row GROUP BY tbl"):
+        tally.add(registry.rule_of(number), b"", 0, size)
     return tally
+
+
+def load_depths(db: sqlite3.Connection) -> dict[int, Depth]:
+    """Return how deep each table was cut here at last."""
+    found = db.execute("SELECT tbl, depth, over, under FROM np_depth")
+    return {at: Depth(value=value, over=over, under=under) for at, value, over, under in found}
+
+
+def keep_depths(db: sqlite3.Connection, depths: Mapping[int, Depth]) -> None:
+    """Keep how deep each table is cut here."""
+    rows = [(at, depth.value, depth.over, depth.under) for at, depth in depths.items()]
+    db.executemany("INSERT OR REPLACE INTO np_depth VALUES (?, ?, ?, ?)", rows)
+
+
+def load_set(db: sqlite3.Connection, number: int, span: Span | None) -> SyncedSet:
+    """Return one table's set, cut by place."""
+    entries = public_entries(db, number)
+    made = SyncedSet(number, entries, span=span)
+    sql = "SELECT count(DISTINCT key) FROM np_audience WHERE tbl = ?"
+    (made.narrow,) = db.execute(sql, (number,)).fetchone()
+    return made
 
 
 def load_sets(
@@ -55,8 +74,14 @@ def _entries(db: sqlite3.Connection, cut: set[int]) -> dict[int, list[Entry]]:
         if number not in cut and row_id not in narrow:
             entries.setdefault(number, []).append(Entry(b"", item_of(period, row_id)))
     for number in cut:
-        found = db.execute("SELECT key, period, id FROM np_row WHERE tbl = ?", (number,))
-        entries[number] = [Entry.of(*row) for row in found if row[2] not in narrow]
+        entries[number] = public_entries(db, number)
     for owner, period, proof_id in db.execute("SELECT owner, period, id FROM np_proof"):
         entries.setdefault(PROOFS, []).append(Entry.of(owner, period, proof_id))
     return entries
+
+
+def public_entries(db: sqlite3.Connection, number: int) -> list[Entry]:
+    """Return the rows of a table that everybody may see."""
+    narrow = {key for (key,) in db.execute("SELECT key FROM np_audience WHERE tbl = ?", (number,))}
+    found = db.execute("SELECT key, period, id FROM np_row WHERE tbl = ?", (number,))
+    return [Entry.of(*row) for row in found if row[0] not in narrow]

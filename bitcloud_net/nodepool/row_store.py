@@ -24,6 +24,7 @@ from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.shards import DepthRule
 from bitcloud_net.core.table_rules import PROOFS, Table, TableRule
 from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance
@@ -34,8 +35,9 @@ from bitcloud_net.nodepool.app_registry import (
     drop_tables,
 )
 from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
+from bitcloud_net.nodepool.growth import Growth
 from bitcloud_net.nodepool.keeping import Keeper, Keeping
-from bitcloud_net.nodepool.loading import load_sets, load_tally
+from bitcloud_net.nodepool.loading import load_depths, load_sets, load_tally
 from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.outcome import NOT_OURS, Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
@@ -84,6 +86,7 @@ class RowStore:
         clock: PeriodClock,
         admission: Admission,
         keeping: Keeping,
+        depth_rule: DepthRule,
     ) -> None:
         self.database = database
         self.keeping = keeping
@@ -98,6 +101,16 @@ class RowStore:
         self._watchers: list[Callable[[RowsChanged], None]] = []
         self._one_at_a_time = trio.Lock()
         self.reads = SessionReads(database, self.sets, self._registry, keeping, self._one_at_a_time)
+        self.growth = Growth(
+            database,
+            self.sets,
+            self._registry,
+            self.reads,
+            keeping,
+            depth_rule,
+            self._one_at_a_time,
+            self._drop_rows,
+        )
 
     # Accepting
 
@@ -171,8 +184,17 @@ class RowStore:
             return await self.accept_many(raws, source=source)
         return tuple(await self._run(partial(_accept_proofs, raws=raws), source))
 
-    async def note_kept(self, of: int, rows: Sequence[Stray], *, peer: NodeId) -> None:
-        """Hear that ``peer`` keeps rows, at their place, that are held here as strays."""
+    async def _drop_rows(self, of: int, rows: Sequence[Stray]) -> None:
+        """Drop rows that others keep and that need not be kept here."""
+
+        def work(acceptance: Acceptance) -> list[Outcome]:
+            keeper = Keeper(self.keeping, acceptance.db, acceptance.now)
+            for row in rows:
+                if not keeper.is_at_home(of, row.key):
+                    acceptance.drop_row(of, row.key, row.id)
+            return []
+
+        await self._run(work, None)
 
     async def node_ids(self, period: int) -> list[NodeId]:
         """Return the nodes whose row is valid in ``period``."""
@@ -269,6 +291,7 @@ class RowStore:
             return []
 
         await self._run(work, None)
+        await self.growth.weigh(self._tally)
 
     def close(self) -> None:
         """Let go of what is not in the database."""
@@ -289,8 +312,10 @@ class RowStore:
         if check:
             await self.database.read(partial(check_rows, rules=self._registry.rule_of))
         self._tally = await self.database.read(partial(load_tally, registry=self._registry))
+        self.keeping.depths |= await self.database.read(load_depths)
         load = partial(load_sets, registry=self._registry, keeping=self.keeping)
         self.sets |= await self.database.read(load)
+        self.growth.fill_sample()
         whole = not any(map(len, self.sets.values()))
         count = None if whole else _REPLAY_ROWS
         raws = await self.database.write(lambda _: self._own.newest(count))
@@ -366,6 +391,7 @@ class RowStore:
         self._tally.merge(acceptance.writer.gains)
         for number, change in acceptance.writer.changes.items():
             self.sets[number].change(change)
+        self.growth.note_changes(acceptance.writer.changes)
 
     def _remember_refusals(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -387,6 +413,7 @@ async def open_row_store(
     admission: Admission = FREE,
     node: NodeId | None = None,
     persons: Iterable[bytes] = (),
+    depth_rule: DepthRule = DepthRule(),  # noqa: B008 - it is frozen
     run: Runner = in_thread,
 ) -> AsyncIterator[RowStore]:
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
@@ -405,7 +432,14 @@ async def open_row_store(
     own = await run(lambda: _open_own(folder / "own-rows.db"))
     try:
         keeping = Keeping(node, persons, standing_of)
-        make = partial(RowStore, own=own, clock=clock, admission=admission, keeping=keeping)
+        make = partial(
+            RowStore,
+            own=own,
+            clock=clock,
+            admission=admission,
+            keeping=keeping,
+            depth_rule=depth_rule,
+        )
         async with AsyncExitStack() as stack:
             stack.push_async_exit(partial(_sealed, path, run))  # when the database is closed
             try:

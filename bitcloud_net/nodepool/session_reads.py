@@ -31,9 +31,10 @@ from bitcloud_net.core.tables import PROOFS, TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping
+from bitcloud_net.nodepool.loading import public_entries
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS
 from bitcloud_net.nodepool.readers import Readers, is_public, readers_of
-from bitcloud_net.nodepool.synced_set import Entry, SyncedSet
+from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
 from bitcloud_net.wire.sync_payload import SHORT_ID_BYTES
 from bitcloud_net.wire.sync_session import Glance, Mark
@@ -51,6 +52,11 @@ class Stray:
 
     key: bytes
     id: bytes
+
+    @classmethod
+    def of(cls, key: bytes, item: bytes) -> Stray:
+        """Return the stray that a set has under a key."""
+        return cls(key, id_of(item))
 
     @property
     def glance(self) -> Glance:
@@ -90,23 +96,26 @@ class SessionReads:
         is empty.
         """
         known = [number for number in meeting.depths if number in self.depths]
-        view = {number: await self._public(number, meeting) for number in known}
+        view = {number: await self._shared(number, meeting) for number in known}
         await self._add_narrow(view, meeting)
         await self._remove_expired(view, meeting.period)
         return view
 
-    async def _public(self, number: int, meeting: Meeting) -> RangeIndex:
+    async def _shared(self, number: int, meeting: Meeting) -> RangeIndex:
         """Return a copy of a set's public rows at the places that both keep."""
         span = self._shared_span(number, meeting)
         if span is None:
             return RangeIndex()
-        held = self._sets[number]
-        found = held.cut(span)
+        return (await self.public(number, span)).copy()
+
+    async def public(self, number: int, span: Span) -> RangeIndex:
+        """Return a set's public rows in a span that is kept here; not to be changed."""
+        found = self._sets[number].cut(span)
         if found is None:
             async with self._changing:
-                entries = await self._database.read(partial(_public_entries, number=number))
-                found = held.keep_cut(span, entries)
-        return found.copy()
+                entries = await self._database.read(partial(public_entries, number=number))
+                found = self._sets[number].keep_cut(span, entries)
+        return found
 
     def _shared_span(self, number: int, meeting: Meeting) -> Span | None:
         ours, theirs = self._keeping.depth(number), meeting.depths[number]
@@ -130,7 +139,7 @@ class SessionReads:
         if kept is None:
             return []
         return [
-            Stray(key, id_of(item))
+            Stray.of(key, item)
             for key, item in self._sets[number].strays.items()
             if place_of(number, key) in kept
         ]
@@ -308,12 +317,6 @@ def _look(
             raws.append(raw)
         marks.append(mark)
     return bytes(marks), raws
-
-
-def _public_entries(db: sqlite3.Connection, number: int) -> list[Entry]:
-    narrow = {key for (key,) in db.execute("SELECT key FROM np_audience WHERE tbl = ?", (number,))}
-    found = db.execute("SELECT key, period, id FROM np_row WHERE tbl = ?", (number,))
-    return [Entry.of(*row) for row in found if row[0] not in narrow]
 
 
 def _narrow_items(db: sqlite3.Connection, cut: _Cut) -> list[bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bitcloud_net.core.shards import EVERYWHERE, Span, place_of
-from bitcloud_net.wire.range_index import RangeIndex, item_of
+from bitcloud_net.wire.range_index import RangeIndex, id_of, item_of
 
 MAX_CUTS: Final = 16
 """Cuts kept for peers that are deeper than we are: up to three bits deeper there are 14."""
@@ -75,6 +75,11 @@ class SyncedSet:
 
     def __len__(self) -> int:
         return len(self.whole) + len(self.strays) + self.narrow
+
+    def has_stray(self, key: bytes, row_id: bytes) -> bool:
+        """Whether this very row is a stray."""
+        item = self.strays.get(key)
+        return item is not None and id_of(item) == row_id
 
     def change(self, change: SetChange) -> None:
         """Take over what a batch changed, after its commit."""

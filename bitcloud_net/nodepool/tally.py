@@ -15,13 +15,12 @@ class Tally:
 
     size: int = 0
     per_owner: dict[tuple[int, bytes], int] = field(default_factory=dict)
-    _app_bytes: dict[int, int] = field(default_factory=dict)
+    per_table: dict[int, int] = field(default_factory=dict)  # bytes
 
     def add(self, rule: TableRule, owner: bytes, rows: int, size: int) -> None:
         """Count ``rows`` more (or fewer) rows and ``size`` bytes of one owner."""
         self.size += size
-        if rule.columns:
-            self._app_bytes[rule.table] = self.app_bytes(rule.table) + size
+        self.per_table[rule.table] = self.bytes_of(rule.table) + size
         if rule.key_suffix_bytes:  # else its key is the owner, and there can only be one
             self._count((rule.table, owner), rows)
 
@@ -30,20 +29,20 @@ class Tally:
         self.size += gains.size
         for place, rows in gains.per_owner.items():
             self._count(place, rows)
-        for table, size in gains._app_bytes.items():
-            self._app_bytes[table] = self.app_bytes(table) + size
+        for table, size in gains.per_table.items():
+            self.per_table[table] = self.bytes_of(table) + size
 
     def rows(self, table: int, owner: bytes) -> int:
         """Return how many rows of a table one owner has."""
         return self.per_owner.get((table, owner), 0)
 
-    def app_bytes(self, table: int) -> int:
-        """Return how many bytes the rows of an application's table have."""
-        return self._app_bytes.get(table, 0)
+    def bytes_of(self, table: int) -> int:
+        """Return how many bytes the rows of a table have."""
+        return self.per_table.get(table, 0)
 
     def forget(self, table: int) -> None:
         """Forget a table that is gone."""
-        self.size -= self._app_bytes.pop(table, 0)
+        self.size -= self.per_table.pop(table, 0)
         self.per_owner = {at: rows for at, rows in self.per_owner.items() if at[0] != table}
 
     def _count(self, place: tuple[int, bytes], rows: int) -> None:

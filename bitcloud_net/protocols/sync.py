@@ -218,7 +218,7 @@ class _Asking:
         ]
         await self._send(of, lacking, meeting)
         kept = [stray for stray, mark in marked if mark == wire.Mark.KEPT]
-        await self._rows.note_kept(of, kept, peer=self._peer)
+        await self._rows.growth.note_kept(of, kept, peer=self._peer)
 
 
 def _equal(ours: wire.SetState, theirs: wire.SetState) -> bool:

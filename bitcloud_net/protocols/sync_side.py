@@ -13,8 +13,9 @@ from bitcloud_net.core.mandates import GRACE_PERIODS, Mandate
 from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.nodepool.growth import Growth
 from bitcloud_net.nodepool.outcome import Fate, Outcome
-from bitcloud_net.nodepool.session_reads import SessionReads, Stray
+from bitcloud_net.nodepool.session_reads import SessionReads
 from bitcloud_net.protocols.clock_watch import ClockWatch
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
@@ -37,7 +38,8 @@ class SyncedRows(Protocol):
         self, of: int, raws: Sequence[bytes], *, source: NodeId | None
     ) -> tuple[Outcome, ...]: ...
 
-    async def note_kept(self, of: int, rows: Sequence[Stray], *, peer: NodeId) -> None: ...
+    @property
+    def growth(self) -> Growth: ...
 
     def is_settled(self, row_id: bytes) -> bool: ...
 

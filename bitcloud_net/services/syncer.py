@@ -2,15 +2,15 @@
 
 Two ways, at the same time. *Push* (``protocols.row_push``): rows signed here go straight to the
 connected peers; it is fast and may miss some. *Pull*: a session with a new peer at once, and with
-one of this period's assigned partners about every 30 s, finds whatever is missing on either side
-and moves it. Pull is what is relied on. A partner that does not answer is replaced within the same
-step.
+this period's assigned partners as the tables' rules say (``protocols.sync_plan``), finds whatever
+is missing on either side and moves it. Pull is what is relied on. A partner that does not answer is
+replaced within the same step.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -19,8 +19,7 @@ from blake3 import blake3
 
 from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.partners import NodeRing, assign, may_ask
-from bitcloud_net.core.table_rules import DEFAULT_PARTNERS
+from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId, Stream
 from bitcloud_net.protocols import sync_ledger
@@ -32,6 +31,7 @@ from bitcloud_net.protocols.row_push import FAULT_BAN_S, RowPush
 from bitcloud_net.protocols.sync import SyncReport, reconcile
 from bitcloud_net.protocols.sync_answer import answer
 from bitcloud_net.protocols.sync_ledger import PeerAllowance, SyncLedger
+from bitcloud_net.protocols.sync_plan import PlannedRows, SyncPlan
 from bitcloud_net.protocols.sync_side import Side
 from bitcloud_net.views import SyncHealth
 from bitcloud_net.wire import sync_session as wire
@@ -39,8 +39,8 @@ from bitcloud_net.wire import sync_session as wire
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # mypy reads trio by that package's stubs
 
-PULL_S: Final = 30.0
-"""Mean time between two sessions that we start; each wait is half to one and a half of it."""
+SECOND_S: Final = 15.0
+"""After a new connection the node with the larger id waits so long for the other to begin."""
 SESSION_S: Final = 120.0
 """Longest session; one that has more to move goes on in the next."""
 RETRY_S: Final = 2.0
@@ -56,7 +56,7 @@ REPLACEMENTS: Final = 4
 """Partners tried in one step; with 70 % of them off, three of four steps still find one."""
 
 
-class SyncedRows(NewsRows, Protocol):
+class SyncedRows(NewsRows, PlannedRows, Protocol):
     """What the syncer needs of the nodepool (``nodepool.row_store``)."""
 
     @property
@@ -101,7 +101,6 @@ class Syncer:
         self._rows = rows
         self._clock = clock
         self._random = random
-        self._beacon = beacon
         self._on_fault = on_fault
         self._clocks = ClockWatch()
         self._push = RowPush(network, random, self._want, on_fault)
@@ -115,15 +114,20 @@ class Syncer:
             clocks=self._clocks,
             relay=self._news.relay,
         )
+        self._plan = SyncPlan(
+            network,
+            rows,
+            random,
+            beacon,
+            clock.period,
+            lambda: rows.reads.depths[Table.NODE],
+        )
         self._ledger = SyncLedger()
         self._served: Counter[NodeId] = Counter()
         self._due: OrderedDict[NodeId, None] = OrderedDict()
         self._paces: dict[NodeId, Pace] = {}
         self._tries: Counter[NodeId] = Counter()
         self._wake = trio.Event()
-        self._ring = NodeRing(())
-        self._ring_period = -1
-        self._dead: set[NodeId] = set()
         self._session_watchers: list[Callable[[NodeId], None]] = []
 
     @property
@@ -200,11 +204,8 @@ class Syncer:
             self._served += Counter()  # drops who is at zero
 
     def _allowance(self, peer: NodeId) -> PeerAllowance:
-        budget = sync_ledger.ASSIGNED
-        if len(self._ring) > 4 * DEFAULT_PARTNERS and not may_ask(
-            self._ring, self._network.node_id, peer, self._beacon(self._clock.period())
-        ):
-            budget = sync_ledger.COURTESY
+        assigned = self._plan.is_assigned(peer)
+        budget = sync_ledger.ASSIGNED if assigned else sync_ledger.COURTESY
         pace = None if self._catches_up else self._paces.setdefault(peer, Pace())
         return PeerAllowance(self._ledger, (peer, self._clock.period()), budget, pace)
 
@@ -221,11 +222,11 @@ class Syncer:
             self._tries.pop(change.peer, None)
             self._persons.forget(change.peer)
             return
-        self._dead.discard(change.peer)
+        self._plan.note_live(change.peer)
         # Both ends hear of a new connection; the smaller id starts, the other in case it does not.
         # Who knows nothing yet does not wait: its first call waits for its first session.
         late = self._network.node_id > change.peer and self._ledger.sessions > 0
-        nursery.start_soon(self._want_later, change.peer, PULL_S / 2 if late else 0.0)
+        nursery.start_soon(self._want_later, change.peer, SECOND_S if late else 0.0)
 
     async def _want_later(self, peer: NodeId, wait_s: float) -> None:
         await trio.sleep(wait_s)
@@ -239,7 +240,7 @@ class Syncer:
         while True:
             if not self._due:
                 self._wake = trio.Event()
-                with trio.move_on_after(self._random.uniform(0.5, 1.5) * PULL_S):
+                with trio.move_on_after(self._plan.wait_s(trio.current_time())):
                     await self._wake.wait()
             if self._due:
                 peer, _ = self._due.popitem(last=False)
@@ -250,31 +251,35 @@ class Syncer:
 
     async def _step(self, nursery: trio.Nursery) -> None:
         """Have a session with one partner; one that is dead is replaced at once."""
+        due = self._plan.due(trio.current_time())
         for _ in range(REPLACEMENTS):
-            partners = await self._partners()
-            if not partners:
-                return
-            peer = self._random.choice(partners)
+            chosen = await self._plan.choose(due)
+            if chosen is None:
+                break
+            peer, sets = chosen
+            if await self._pull(peer, nursery, sets):
+                break
+            self._plan.note_dead(peer)
+        await self._bring_strays(nursery)
+
+    async def _bring_strays(self, nursery: trio.Nursery) -> None:
+        """Have a session with a node that keeps the place of a row that lies here for others."""
+        place = self._rows.growth.unsettled_place(self._random)
+        if place is None:
+            return
+        for peer in await self._plan.keepers(place):
             if await self._pull(peer, nursery):
                 return
-            self._dead.add(peer)
+            self._plan.note_dead(peer)
 
-    async def _partners(self) -> list[NodeId]:
-        """Return this period's partners; in a small network everybody who is connected."""
-        period, own = self._clock.period(), self._network.node_id
-        if self._ring_period != period:
-            self._ring = NodeRing(await self._rows.node_ids(period))
-            self._ring_period = period
-            self._dead.clear()
-        if len(self._ring) <= DEFAULT_PARTNERS + 1:
-            return sorted(self._network.peers)
-        beacon = self._beacon(period)
-        return list(assign(self._ring, own, beacon, is_dead=self._dead.__contains__).all)
-
-    async def _pull(self, peer: NodeId, nursery: trio.Nursery) -> bool:
-        """Have one session; False when the peer is of no use now."""
+    async def _pull(
+        self, peer: NodeId, nursery: trio.Nursery, sets: Collection[int] | None = None
+    ) -> bool:
+        """Have one session; False when the peer is of no use now. ``sets`` None: all that are
+        compared of their own accord.
+        """
         try:
-            report = await self._session(peer)
+            report = await self._session(peer, self._plan.sets() if sets is None else sets)
         except PeerFault as fault:
             self._on_fault(fault)
             self._network.ban(peer, seconds=FAULT_BAN_S)
@@ -293,11 +298,11 @@ class Syncer:
                 on_end(peer)
         return True
 
-    async def _session(self, peer: NodeId) -> SyncReport:
+    async def _session(self, peer: NodeId, sets: Collection[int]) -> SyncReport:
         with trio.move_on_after(SESSION_S):
             stream = await self._network.open_stream(peer, ProtocolId(wire.PROTOCOL))
             try:
-                return await reconcile(stream, self._side, self._allowance(peer))
+                return await reconcile(stream, self._side, self._allowance(peer), sets=sets)
             finally:
                 stream.reset()
         raise Unavailable("the session took too long", code="deadline-passed")

@@ -14,6 +14,7 @@ from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
 from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.shards import DepthRule
 from bitcloud_net.core.table_rules import RULES, Table
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.nodepool.queries import Queries
@@ -72,6 +73,7 @@ async def open_member(
     *,
     clock: FixedClock | None = None,
     persons: tuple[SigningKey, ...] = (),
+    depth_rule: DepthRule = DepthRule(),  # noqa: B008 - it is frozen
 ) -> AsyncIterator[Member]:
     key, clock = key_of(name), clock or FixedClock()
     folder.mkdir(exist_ok=True, parents=True)
@@ -83,6 +85,7 @@ async def open_member(
                 clock=clock,
                 node=key.node_id,
                 persons=[person.public for person in persons],
+                depth_rule=depth_rule,
                 run=on_the_spot,
             )
         )
