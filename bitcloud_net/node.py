@@ -44,6 +44,7 @@ from bitcloud_net.services.app_carrier import AppCarrier
 from bitcloud_net.services.auditor import Auditor
 from bitcloud_net.services.avoider import Avoider
 from bitcloud_net.services.ban_list import BanList
+from bitcloud_net.services.beacon_keeper import BeaconKeeper
 from bitcloud_net.services.beacons import Beacons
 from bitcloud_net.services.complaints import Complaints
 from bitcloud_net.services.connector import Connector
@@ -139,8 +140,10 @@ async def open_node(
         stack.enter_context(instance_lock(home))
         lives_on = settings.on(options.network or settings.network)
         beacons = Beacons(lives_on.network)
-        admission = Admission(difficulty=lives_on.difficulty, beacon=beacons.of_day)
         # Peers ask for rows as long as there is a network: the database closes after it.
+        admission = Admission(
+            difficulty=lives_on.difficulty, beacon=beacons.of_day, is_certain=beacons.is_certain
+        )
         rows = await stack.enter_async_context(
             open_row_store(
                 _nodepool(home),
@@ -278,6 +281,7 @@ class _Builder:
         self._serve_audits(parts.storage)
         for run in (
             self._greeter().run,
+            self._beacon_keeper().run,
             self._syncer.run,
             self._head_watcher.run,
             self._head_keeper().run,
@@ -510,6 +514,17 @@ class _Builder:
             beacon=self._beacon,
             random=self._random,
             complaint=self._complaints.about,
+        )
+
+    def _beacon_keeper(self) -> BeaconKeeper:
+        return BeaconKeeper(
+            self._beacon.book,
+            self._queries,
+            self._rows,
+            self._identity.node,
+            clock=self._clock,
+            random=self._random,
+            in_step=self._syncer.is_in_step,
         )
 
     def _judge(self) -> Judge:

@@ -137,6 +137,7 @@ class Admission:
 
     difficulty: Difficulty
     beacon: Callable[[int], bytes]  # the beacon of a day
+    is_certain: Callable[[int], bool] = lambda _: True  # whether it will stay as it is
 
     @property
     def is_free(self) -> bool:

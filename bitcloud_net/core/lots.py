@@ -30,7 +30,8 @@ periods and a wrong ban once in ten million windows (nodepool-sync.md, section 1
 SMALL_NETWORK = 24
 """With fewer nodes than this, all are auditors and two thirds are the quorum."""
 MIN_AGE_PERIODS = NODE_LIFE_PERIODS
-"""A node audits three days after its first row: longer than any beacon can be foreseen."""
+"""A node audits three days after its first row: longer than any beacon can be foreseen. Where too
+few nodes are of age, nobody is judged by lot; proofs need none."""
 
 _LOT = blake3(derive_key_context="bitcloud v1 lot")  # never updated itself, only its copies
 _FIRST = 256

@@ -36,6 +36,7 @@ from bitcloud_net.core.bodies.market import GatewayBody, GridBody, PublisherBody
 from bitcloud_net.core.bodies.network import (
     MAX_FAULT_COUNT,
     MAX_NAME_CHARS,
+    BeaconBody,
     FaultBody,
     IdentityBody,
     NodeBody,
@@ -66,6 +67,7 @@ __all__ = [
     "MAX_NAME_CHARS",
     "MAX_SEALED_FILE_BYTES",
     "AppBody",
+    "BeaconBody",
     "BidBody",
     "Body",
     "CertificateBody",

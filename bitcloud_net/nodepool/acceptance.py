@@ -11,13 +11,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from bitcloud_net.core.app_tables import parse_definition
+from bitcloud_net.core.beacons import DAYS_PER_ROW, FIRST_PERIOD, WORD_LIFE_PERIODS
 from bitcloud_net.core.bodies.kinds import Parents
 from bitcloud_net.core.certificates import certificate_of
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.lots import rank
-from bitcloud_net.core.row_bodies import CertificateBody, DefinitionBody, IdentityBody
+from bitcloud_net.core.row_bodies import BeaconBody, CertificateBody, DefinitionBody, IdentityBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, rule_of
 from bitcloud_net.core.units import GIB, MIB
@@ -25,6 +26,7 @@ from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ba
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.belonging import missing_rows
 from bitcloud_net.nodepool.keeping import Keeper
+from bitcloud_net.nodepool.node_age import forget_ages, note_age
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, all_public, record
 from bitcloud_net.nodepool.row_writer import Held, RowWriter
@@ -123,6 +125,7 @@ class Acceptance:
 
     def _write(self, row: SignedRow, held: Held | None) -> None:
         self.writer.write(row, held)
+        note_age(self._db, row)
         if not self.admission.is_free:
             note_service(self._db, row)
 
@@ -138,12 +141,7 @@ class Acceptance:
                 f"a {rule.name} tombstone lives {rule.tombstone_life_periods} periods",
                 code="lives-too-long",
             )
-        if isinstance(row.body, IdentityBody):
-            _check_identity(row, row.body)
-        if isinstance(row.body, DefinitionBody):
-            _check_definition(row, row.body)
-        if isinstance(row.body, CertificateBody):
-            certificate_of(row)
+        _check_meaning(row)
         if row.body is not None and not 0 <= life <= rule.max_life_periods:
             raise Malformed(
                 f"a {rule.name} row lives at most {rule.max_life_periods} periods",
@@ -303,6 +301,7 @@ class Acceptance:
             "DELETE FROM np_ban_word"
             " WHERE (target, since) NOT IN (SELECT target, since FROM np_ban)"
         )
+        forget_ages(self._db, self.now)
 
     def _sweep_proofs(self) -> None:
         limit = self.now - PROOF_LIFE_PERIODS
@@ -339,12 +338,41 @@ def _what_is_missing(places: Parents) -> str:
     return f"it belongs to a row that is not there: {names}"
 
 
+def _check_meaning(row: SignedRow) -> None:
+    """Check what a row says against the rest of it, where that costs nothing."""
+    if isinstance(row.body, IdentityBody):
+        _check_identity(row, row.body)
+    if isinstance(row.body, DefinitionBody):
+        _check_definition(row, row.body)
+    if isinstance(row.body, CertificateBody):
+        certificate_of(row)
+    if isinstance(row.body, BeaconBody):
+        _check_beacon(row, row.body)
+
+
 def _check_identity(row: SignedRow, body: IdentityBody) -> None:
     """Check what costs nothing; whether it was mined is checked later, and by few."""
     if row.key_suffix[0] not in set(rule_of(Table.IDENTITY).writers):
         raise Malformed("no role that is mined", code="bad-identity")
     if body.registered > row.period:
         raise Malformed("registered later than signed", code="bad-identity")
+
+
+def _check_beacon(row: SignedRow, body: BeaconBody) -> None:
+    """A word is signed in the period that is its number, and lives for hours; days have numbers of
+    their own.
+    """
+    number = int.from_bytes(row.key_suffix, "big")
+    if body.days:
+        if not 0 < number <= 1 + row.period // DAY_PERIODS // DAYS_PER_ROW:
+            raise Malformed("days of the future", code="bad-beacon")
+        return
+    if number != row.period or number < FIRST_PERIOD:
+        raise Malformed("a word that names another period", code="bad-beacon")
+    if row.expires - row.period > WORD_LIFE_PERIODS:
+        raise Malformed(
+            f"a beacon's word lives at most {WORD_LIFE_PERIODS} periods", code="lives-too-long"
+        )
 
 
 def _check_definition(row: SignedRow, body: DefinitionBody) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bitcloud_net.core.app_tables import AppDefinition, AppId
+from bitcloud_net.core.beacons import FIRST_PERIOD, WORD_LIFE_PERIODS
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, TableRule
+from bitcloud_net.core.table_rules import DAY_PERIODS, Table, TableRule
 from bitcloud_net.nodepool.database import connect_writer, transaction_on
 from bitcloud_net.nodepool.migrate import OWN_ROWS
 
@@ -68,6 +69,9 @@ class OwnRows:
                 "INSERT OR REPLACE INTO own_row (tbl, key, seq, raw) VALUES (?, ?, ?, ?)",
                 [(row.table, row.key, row.seq, row.raw) for row in rows],
             )
+            self._db.executemany(
+                "DELETE FROM own_row WHERE tbl = ? AND key >= ? AND key < ?", _outlived(rows)
+            )
 
     def apps(self) -> list[str]:
         """Return the definitions of the installed applications."""
@@ -97,3 +101,18 @@ class OwnRows:
             (-1 if count is None else count,),
         )
         return [raw for (raw,) in found]
+
+
+def _outlived(rows: Sequence[SignedRow]) -> list[tuple[int, bytes, bytes]]:
+    """Return table and bounds of the keys of rows that have expired with these: words of beacons,
+    of which there is a new key in each period. What is said of days stays.
+    """
+    found = []
+    for row in rows:
+        if row.table == Table.BEACON and row.period > FIRST_PERIOD:
+            first, oldest = (
+                row.owner + number.to_bytes(len(row.key_suffix), "big")
+                for number in (FIRST_PERIOD, row.period - WORD_LIFE_PERIODS)
+            )
+            found.append((row.table, first, oldest))
+    return found

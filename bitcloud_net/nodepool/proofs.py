@@ -83,10 +83,13 @@ class Proof:
         one try of mining.
 
         Raises:
-            Malformed: ``bad-proof``: it was mined, or is no identity.
+            Malformed: ``bad-proof``: it was mined, or is no identity; ``unknown-day``: it cannot be
+                said here, where the beacon of its day is not known for certain.
         """
         if not isinstance(row.body, IdentityBody) or admission.is_free:
             raise Malformed("not an identity that had to be mined", code="bad-proof")
+        if not admission.is_certain(row.body.day):
+            raise Malformed("the beacon of that day is not known here", code="unknown-day")
         puzzle = admission.puzzle(row.owner, Role(row.key_suffix[0]), row.body.day)
         if puzzle.holds(row.body.nonce):
             raise Malformed("the identity was mined", code="bad-proof")

@@ -16,11 +16,14 @@ from heapq import nsmallest
 from typing import Any
 
 from bitcloud_net.core.app_tables import AppId
+from bitcloud_net.core.beacon_days import unpacked
+from bitcloud_net.core.beacons import FIRST_PERIOD, MARK_BYTES, Word
 from bitcloud_net.core.bodies.certificates import CertificateKind
-from bitcloud_net.core.identity import Service, must_mine_again
+from bitcloud_net.core.identity import Service, day_of, must_mine_again
 from bitcloud_net.core.keys import NodeId, PublicKey
 from bitcloud_net.core.lots import Candidate, neighbourhood_of
 from bitcloud_net.core.row_bodies import (
+    BeaconBody,
     FaultBody,
     FileBody,
     FolderBody,
@@ -28,6 +31,7 @@ from bitcloud_net.core.row_bodies import (
     NodeBody,
     PlacementBody,
 )
+from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import Role
 from bitcloud_net.core.verdicts import (
     MEMORY_PERIODS,
@@ -40,6 +44,10 @@ from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.service_record import service_of
 from bitcloud_net.nodepool.typed_tables import unpack_holders
 
+MAX_MEMORIES = 4_096
+"""Rows of days that are looked at, the newest: those of a week's committees for decades. Others may
+sign some, too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
@@ -49,6 +57,7 @@ class Node:
     body: NodeBody
     seq: int
     period: int  # when it signed
+    since: int = 0  # the last period in which it may not have been there yet; 0: unknown
     root: bytes = b""  # the identity that it points to; empty: it is nobody's delegate
 
     @property
@@ -56,7 +65,7 @@ class Node:
         """The node as one that may be drawn by lot."""
         addresses = self.body.addresses
         hood = neighbourhood_of(addresses[0]) if addresses else ""
-        return Candidate(node=self.id, since=0, neighbourhood=hood, root=self.root)
+        return Candidate(node=self.id, since=self.since, neighbourhood=hood, root=self.root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +145,7 @@ class Queries:
         """Return nodes whose row is valid in ``period``, by id; ``storing``: only those that lend
         space.
         """
-        sql = "SELECT * FROM node WHERE expires >= ? AND capacity >= ? ORDER BY key"
+        sql = f"{_NODE} WHERE node.expires >= ? AND capacity >= ? ORDER BY node.key"
         roots = dict(await self._all(_ROOTS, CertificateKind.DELEGATE, period, period))
         found = await self._all(sql, period, int(storing))
         return tuple(replace(_node(row), root=roots.get(row[0], b"")) for row in found)
@@ -168,8 +177,35 @@ class Queries:
 
     async def node(self, node: bytes) -> Node | None:
         """Return one node."""
-        row = await self._one("SELECT * FROM node WHERE key = ?", node)
+        row = await self._one(f"{_NODE} WHERE node.key = ?", node)
         return None if row is None else _node(row)
+
+    async def words(self, since: int) -> tuple[Word, ...]:
+        """Return what members of committees said in the periods from ``since`` on, by period."""
+        sql = "SELECT * FROM beacon WHERE number >= ? ORDER BY number, owner"
+        return tuple(_word(row) for row in await self._all(sql, max(FIRST_PERIOD, since)))
+
+    async def memories(self) -> dict[NodeId, dict[int, bytes]]:
+        """Return what values of days nodes remember, by node and day."""
+        sql = (
+            "SELECT owner, number, days, period FROM beacon WHERE number < ?"
+            " ORDER BY period DESC, owner, number LIMIT ?"
+        )
+        found: dict[NodeId, dict[int, bytes]] = {}
+        for owner, number, days, period in await self._all(sql, FIRST_PERIOD, MAX_MEMORIES):
+            memory = found.setdefault(NodeId(owner), {})
+            memory.update(unpacked(number, days, day_of(period)))
+        return found
+
+    async def remembered_in(self, owner: bytes) -> dict[int, tuple[int, bytes]]:
+        """Return the rows of days of one node: period and values, by number."""
+        sql = "SELECT number, period, days FROM beacon WHERE owner = ? AND number < ?"
+        found = await self._all(sql, owner, FIRST_PERIOD)
+        return {number: (period, days) for number, period, days in found}
+
+    async def days(self) -> dict[int, bytes]:
+        """Return the values of days that this machine has kept."""
+        return dict(await self._all("SELECT day, value FROM np_day ORDER BY day"))
 
     async def people(self) -> tuple[Person, ...]:
         """Return all people, by nickname and then key."""
@@ -327,6 +363,11 @@ _ROOTS = (
     "SELECT owner, min(subject) FROM certificate"
     " WHERE kind = ? AND since <= ? AND expires >= ? GROUP BY owner"
 )
+_NODE = (
+    "SELECT node.*, max(coalesce(since, 0), coalesce(registered, 0)) FROM node"
+    " LEFT JOIN np_seen ON np_seen.node = node.key"
+    f" LEFT JOIN identity ON identity.owner = node.key AND identity.role = {int(Role.NODE)}"
+)
 _FOLDER = "SELECT owner, id, parent, open_key, sealed, seq, period FROM folder"
 _FILE = "SELECT owner, id, folder, sealed, seq, period FROM file"
 _PLACEMENT = "SELECT owner, cid, manifest, holders, seq, period FROM placement"
@@ -336,7 +377,7 @@ _role = lru_cache(maxsize=64)(Role)  # there are few, and making one is slow
 
 
 def _node(row: Sequence[Any]) -> Node:
-    key, name, roles, addresses, capacity, used, seq, period, _ = row
+    key, name, roles, addresses, capacity, used, seq, period, _, since = row
     body = NodeBody(
         name=name,
         roles=_role(roles),
@@ -344,7 +385,33 @@ def _node(row: Sequence[Any]) -> Node:
         capacity=capacity,
         used=used,
     )
-    return Node(id=NodeId(key), body=body, seq=seq, period=period)
+    return Node(id=NodeId(key), body=body, seq=seq, period=period, since=since)
+
+
+def word_of(row: SignedRow, body: BeaconBody) -> Word:
+    """Return what a member says in a row about a period."""
+    return Word(
+        member=NodeId(row.owner),
+        period=row.period,
+        promise=body.promise,
+        secret=body.secret,
+        seen=frozenset(body.seen),
+        value=body.value,
+        seq=row.seq,
+    )
+
+
+def _word(row: Sequence[Any]) -> Word:
+    _, owner, number, promise, secret, seen, value, _, seq, _, _ = row
+    return Word(
+        member=NodeId(owner),
+        period=number,
+        promise=promise,
+        secret=secret,
+        seen=frozenset(seen[at : at + MARK_BYTES] for at in range(0, len(seen), MARK_BYTES)),
+        value=value,
+        seq=seq,
+    )
 
 
 def _person(row: Sequence[Any]) -> Person:

@@ -39,6 +39,7 @@ from bitcloud_net.nodepool.growth import Growth
 from bitcloud_net.nodepool.keeping import Keeper, Keeping
 from bitcloud_net.nodepool.loading import load_depths, load_sets, load_tally
 from bitcloud_net.nodepool.migrate import NODEPOOL
+from bitcloud_net.nodepool.node_age import note_watched
 from bitcloud_net.nodepool.outcome import NOT_OURS, Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
 from bitcloud_net.nodepool.proofs import Proof
@@ -320,6 +321,16 @@ class RowStore:
         count = None if whole else _REPLAY_ROWS
         raws = await self.database.write(lambda _: self._own.newest(count))
         await self.accept_many(raws, source=None)
+
+    async def note_watched(self, period: int) -> None:
+        """Note that this computer was in step with others in ``period`` (``node_age``)."""
+        await self.database.write(partial(note_watched, period=period))
+
+    async def note_days(self, values: Mapping[int, bytes]) -> None:
+        """Keep the values of days on this machine, for ever."""
+        sql = "INSERT OR REPLACE INTO np_day VALUES (?, ?)"
+        if values:
+            await self.database.write(lambda db: db.executemany(sql, values.items()))
 
     async def ban(self, ban: Ban) -> bool:
         """Note a ban as judged here, and drop what the node has said as a node; False when it, or a

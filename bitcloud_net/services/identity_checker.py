@@ -14,6 +14,7 @@ import trio
 from bitcloud_net.core.errors import LocalFault, Malformed
 from bitcloud_net.core.identity import Admission, in_sample
 from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.row_bodies import IdentityBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import PROOFS, Table
 from bitcloud_net.nodepool.outcome import Outcome, RowsChanged
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 MAX_WAITING: Final = 10_000
 """Identities that wait to be checked; in a flood some strangers are left to other nodes."""
+
+LEARN_S: Final = 60.0
+"""How long the beacon of a day is waited for; who cannot check leaves it to others."""
+LOOK_S: Final = 5.0
 
 
 class Pool(Protocol):
@@ -59,7 +64,17 @@ class IdentityChecker:
         self._rows.watch(self._rows_changed)
         task_status.started()
         async for row in self._inbox.clone():
+            await self._wait_until_certain(row)
             await self.check(row)
+
+    async def _wait_until_certain(self, row: SignedRow) -> None:
+        """Give a node that has just come a moment to learn the beacon of the row's day."""
+        if not isinstance(row.body, IdentityBody):
+            return
+        day = row.body.day
+        with trio.move_on_after(LEARN_S):
+            while not self._admission.is_certain(day):  # noqa: ASYNC110 - it is no event
+                await trio.sleep(LOOK_S)
 
     async def check(self, row: SignedRow) -> bool:
         """Check one identity row now; False when it was not mined, which then all can see. What

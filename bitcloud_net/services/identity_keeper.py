@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -21,6 +21,11 @@ from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
 RENEW_PERIODS = YEAR_PERIODS // 2
 """A registration with less than this to live is signed again. A computer that is on at least twice
 a year never loses it."""
+
+LEARN_S: Final = 10.0
+"""How long a node that has just come waits for the beacon of a day before it registers. Where a
+network begins there is none to wait for."""
+LOOK_S: Final = 1.0
 
 
 class Identities(Protocol):
@@ -80,7 +85,7 @@ class IdentityKeeper:
         while True:
             puzzle = self._admission.puzzle(self._key.public, role, self._salt_day())
             nonce = await self._mine(puzzle, on_progress)
-            if nonce is not None:
+            if nonce is not None and await self._stands(puzzle):
                 break
         body = IdentityBody(day=puzzle.day, nonce=nonce, registered=self._period())
         await self._rows.write(Table.IDENTITY, bytes([role]), body, signer=self._key)
@@ -107,27 +112,42 @@ class IdentityKeeper:
                 raise BadInput(message, code="owner-banned")
 
     def _salt_day(self) -> int:
-        """The day of the search that was noted, as long as it is good for a whole day more."""
+        """The day of the search that was noted, as long as it is good for a whole day more; else
+        the last one whose beacon is certain; else today.
+        """
         today = day_of(self._period())
         noted = self._miner.unfinished()
         if noted is not None and 0 <= today - noted.day < MAX_SALT_DAYS:
             return noted.day
-        return today
+        days = range(today, today - MAX_SALT_DAYS, -1)
+        return next((day for day in days if self._admission.is_certain(day)), today)
+
+    async def _stands(self, puzzle: Puzzle) -> bool:
+        """Whether the beacon of the day is still what was mined with, after a moment to learn it
+        for a node that has just come. Where a network begins, nobody knows better.
+        """
+        with trio.move_on_after(LEARN_S):
+            while not self._admission.is_certain(puzzle.day):  # noqa: ASYNC110 - it is no event
+                await trio.sleep(LOOK_S)
+        return not self._is_stale(puzzle)
 
     async def _mine(
         self, puzzle: Puzzle, on_progress: Callable[[MiningProgress], None]
     ) -> int | None:
-        """Return the nonce, or None when the day has become too old."""
+        """Return the nonce, or None when the puzzle became worthless."""
 
         def watch(progress: MiningProgress) -> None:
             on_progress(progress)
-            if self._is_late(puzzle):
+            if self._is_stale(puzzle):
                 scope.cancel()
 
         nonce: int | None = None
         with trio.CancelScope() as scope:
             nonce = await self._miner.mine(puzzle, watch)
-        return None if self._is_late(puzzle) else nonce
+        return None if self._is_stale(puzzle) else nonce
 
-    def _is_late(self, puzzle: Puzzle) -> bool:
-        return day_of(self._period()) - puzzle.day > MAX_SALT_DAYS
+    def _is_stale(self, puzzle: Puzzle) -> bool:
+        """Whether its day is too old, or the beacon of the day another one than it seemed."""
+        if day_of(self._period()) - puzzle.day > MAX_SALT_DAYS:
+            return True
+        return self._admission.puzzle(puzzle.public, puzzle.role, puzzle.day) != puzzle

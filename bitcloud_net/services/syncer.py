@@ -147,6 +147,12 @@ class Syncer:
         """
         return self._clocks.behind_s
 
+    def is_in_step(self) -> bool:
+        """Whether what is known here was compared with somebody within the last period, whole."""
+        state = self.state
+        since_s = PERIOD_S if state.last_s is None else self._clock.now_s() - state.last_s
+        return state.in_step > 0 and since_s < PERIOD_S
+
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve, push and pull until cancelled. Start it before the network connects to anybody.
 

@@ -190,6 +190,7 @@ class World:
         self.people: list[Machine] = []
         self.bootstrap: tuple[str, ...] = ()
         self._made = -1
+        self._slept_s = 0
 
     # Who there is
 
@@ -225,6 +226,7 @@ class World:
         wanted = {**usual, "audit": int(self.audit), **settings}
         save_settings(home, replace(lives, **wanted))
         machine = Machine(self, name, home, random, lends_bytes=lends_bytes)
+        machine.clock.forward(self._slept_s)
         await machine.switch_on()
         if len(self.bootstrap) < BOOTSTRAPS:
             assert machine.network is not None
@@ -258,6 +260,7 @@ class World:
 
     def sleep_all(self, seconds: int) -> None:
         """Let all machines sleep like closed laptops: dates go on, durations do not."""
+        self._slept_s += seconds
         for machine in self.machines:
             machine.clock.forward(seconds)
 

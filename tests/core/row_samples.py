@@ -20,6 +20,7 @@ from bitcloud_net.core.bodies.requests import (
 )
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import (
+    BeaconBody,
     BidBody,
     Body,
     CertificateBody,
@@ -209,6 +210,13 @@ _SAMPLES = (
         suffix=b"\1",
         body=IdentityBody(day=PERIOD // 144, nonce=7, registered=PERIOD),
         signer=NODE,
+    ),
+    Sample(
+        table=Table.BEACON,
+        suffix=(1 + PERIOD // 144 // 256).to_bytes(4, "big"),
+        body=BeaconBody(promise=b"", secret=b"", seen=(), value=b"", days=b"d" * 96),
+        signer=NODE,
+        after=(Table.NODE,),
     ),
     Sample(
         table=Table.APP,

@@ -13,7 +13,7 @@ from typing import Any
 
 import cbor2
 
-from bitcloud_net.core import keys
+from bitcloud_net.core import beacons, keys
 from bitcloud_net.core.bodies.certificates import CertificateKind
 from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
 from bitcloud_net.core.certificates import Certificate, chain
@@ -25,6 +25,7 @@ from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
 from bitcloud_net.core.mandates import give
 from bitcloud_net.core.partners import NodeRing, assign, position_of
 from bitcloud_net.core.row_bodies import (
+    BeaconBody,
     Body,
     CertificateBody,
     FaultBody,
@@ -79,11 +80,33 @@ BODIES: list[tuple[str, bytes, Body]] = [
     ("a head for a publisher's people", b"p" * 32, HeadBody(tables=HEADS[:1])),
     ("a revoked user", bytes([0x82]) + b"u" * 32, CertificateBody(since=PERIOD, reason=6)),
     ("trust", b"\3" + b"p" * 32, CertificateBody(since=PERIOD - 9, reason=0)),
+    (
+        "a word of a committee's member",
+        PERIOD.to_bytes(4, "big"),
+        BeaconBody(
+            promise=b"p" * 32,
+            secret=b"s" * 32,
+            seen=(b"mark 1", b"mark 2"),
+            value=b"v" * 32,
+            days=b"",
+        ),
+    ),
+    (
+        "a member's first word",
+        PERIOD.to_bytes(4, "big"),
+        BeaconBody(promise=b"p" * 32, secret=b"", seen=(), value=b"", days=b""),
+    ),
+    (
+        "what a member remembers of three days",
+        (1 + PERIOD // 144 // 256).to_bytes(4, "big"),
+        BeaconBody(promise=b"", secret=b"", seen=(), value=b"", days=b"d" * 96),
+    ),
     ("an identity", b"\1", IdentityBody(day=PERIOD // 144, nonce=7, registered=PERIOD)),
 ]
 TABLES = {
     NodeBody: Table.NODE,
     UserBody: Table.USER,
+    BeaconBody: Table.BEACON,
     FolderBody: Table.FOLDER,
     FileBody: Table.FILE,
     PlacementBody: Table.PLACEMENT,
@@ -338,6 +361,31 @@ def spans() -> list[Json]:
     return found
 
 
+def random_values() -> Json:
+    """Return a committee of four whose last member has kept its secret back."""
+    keys_ = sorted((SigningKey(bytes([at]) * 32) for at in range(1, 5)), key=lambda key: key.public)
+    members = [key.node_id for key in keys_]
+    secrets = {key.node_id: bytes([65 + at]) * 32 for at, key in enumerate(keys_[:3])}
+    candidates = [Candidate(node=NodeId(bytes([at]) * 32), since=0) for at in range(1, 101)]
+    beginning = beacons.genesis("vectors")
+    return {
+        "about": "Members: keys of the seeds 01…01 to 04…04, by key; secrets 41…41, 42…42, 43…43, "
+        "none; for the period. Seats: of nodes with the ids 01…01 to 64…64, by the value 05…05.",
+        "period": PERIOD,
+        "promises": [beacons.promise_of(m, PERIOD, s).hex() for m, s in secrets.items()],
+        "marks_of_the_first": [beacons.mark_of(members[0], m, s).hex() for m, s in secrets.items()],
+        "value": beacons.value_of(PERIOD, secrets).hex(),
+        "genesis_of_vectors": beginning.hex(),
+        "fallback": beacons.fallback(beginning, PERIOD).hex(),
+        "mixed_with_0505": beacons.mixed(PERIOD, b"\5" * 32).hex(),
+        "day": PERIOD // 144,
+        "period_of_day": beacons.period_of_day(PERIOD // 144),
+        "seats": sorted(
+            node[0] for node in beacons.seat(b"\5" * 32, candidates, day=PERIOD // 144).members
+        ),
+    }
+
+
 def identities() -> list[Json]:
     easy = Difficulty(bits=4, memory_kib=64)
     found = []
@@ -450,6 +498,7 @@ def vectors() -> Json:
         "read_messages": read_messages(),
         "drawing": drawing(),
         "heads": heads(),
+        "random_values": random_values(),
         "identities": identities(),
         "networks": networks(),
         "weights": weights(),

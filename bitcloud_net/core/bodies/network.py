@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
+from bitcloud_net.core.beacons import COMMITTEE_SEATS, DAYS_PER_ROW, MARK_BYTES, WORD_LIFE_PERIODS
 from bitcloud_net.core.bodies.fields import (
     Bits,
+    Blob,
     Body,
+    Bytes,
     Choice,
     Integer,
     Many,
@@ -28,7 +31,7 @@ from bitcloud_net.core.tables import (
     Table,
     TableRule,
 )
-from bitcloud_net.core.units import KIB
+from bitcloud_net.core.units import HASH_BYTES, KIB
 from bitcloud_net.core.verdicts import MAX_RECENT, FaultReason
 
 MAX_ADDRESSES = 8
@@ -75,6 +78,18 @@ class IdentityBody(Body):
     registered: Annotated[int, Integer(MAX_DAY * DAY_PERIODS)]  # period of the first row
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeaconBody(Body):
+    """What a member of the committee says in the period that ends its row's key; or, where that is
+    a small number, what values of days it remembers (``core.beacons``, ``core.beacon_days``)."""
+
+    promise: Annotated[bytes, Bytes(0, HASH_BYTES)]
+    secret: Annotated[bytes, Bytes(0, HASH_BYTES)]
+    seen: Annotated[tuple[bytes, ...], Many(Bytes(MARK_BYTES), COMMITTEE_SEATS, distinct=True)]
+    value: Annotated[bytes, Bytes(0, HASH_BYTES)]
+    days: Annotated[bytes, Blob(DAYS_PER_ROW * HASH_BYTES)]  # values, one after the other
+
+
 def _check_fault(body: FaultBody) -> None:
     if not body.recent & 1:
         raise bad_body("recent: a fault is signed in a period in which it was seen")
@@ -85,6 +100,13 @@ def _check_fault(body: FaultBody) -> None:
 def _check_identity(body: IdentityBody) -> None:
     if not 0 <= body.registered // DAY_PERIODS - body.day <= MAX_SALT_DAYS:
         raise bad_body(f"registered: an identity is registered within {MAX_SALT_DAYS} days")
+
+
+def _check_beacon(body: BeaconBody) -> None:
+    if body.days and (body.promise or body.secret or body.seen or body.value):
+        raise bad_body("days: a row says something of a period, or of days")
+    if len(body.days) % HASH_BYTES:
+        raise bad_body(f"days: {HASH_BYTES} bytes for each")
 
 
 NODE = Kind(
@@ -142,4 +164,22 @@ IDENTITY = Kind(
     founds=True,
 )
 
-KINDS = (NODE, FAULT, IDENTITY)
+BEACON = Kind(
+    rule=TableRule(
+        table=Table.BEACON,
+        name="beacon",
+        exposure=Exposure.GLOBAL,
+        writers=Role.NODE,
+        sync=SyncKind.PROXIMITY,
+        key_suffix_bytes=4,
+        max_row_bytes=9 * KIB,  # 256 days; a word has less than 1 KiB
+        slots_per_period=32,  # a word, and all that it remembers, after a long absence
+        max_rows_per_owner=2 * WORD_LIFE_PERIODS + 32,  # 22 years of days
+        max_life_periods=NODE_LIFE_PERIODS,
+    ),
+    body=BeaconBody,
+    key=(KeyPart("number", 4, is_number=True),),
+    check=_check_beacon,
+)
+
+KINDS = (NODE, FAULT, IDENTITY, BEACON)

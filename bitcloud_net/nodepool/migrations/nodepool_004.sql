@@ -355,3 +355,41 @@ CREATE TABLE certificate (
 ) STRICT;
 CREATE INDEX certificate_subject ON certificate (subject);
 CREATE INDEX certificate_kind ON certificate (kind, owner);
+
+CREATE TABLE beacon (
+    key     BLOB    NOT NULL PRIMARY KEY, -- owner || number
+    owner   BLOB    NOT NULL,
+    number  INTEGER NOT NULL, -- period; below 2^20: of days
+    promise BLOB    NOT NULL, -- of a secret for period + 3
+    secret  BLOB    NOT NULL, -- for period + 2
+    seen    BLOB    NOT NULL, -- marks of secrets for period + 1, 6 bytes each
+    value   BLOB    NOT NULL, -- of the period
+    days    BLOB    NOT NULL, -- values, 32 bytes each
+    seq     INTEGER NOT NULL,
+    period  INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX beacon_number ON beacon (number);
+
+-- Values of days, as this node knows them for certain. Never leaves this machine.
+CREATE TABLE np_day (
+    day   INTEGER NOT NULL PRIMARY KEY,
+    value BLOB    NOT NULL
+) STRICT;
+
+-- Since when each node can have been there, as far as this node has seen. Never leaves this machine.
+CREATE TABLE np_seen (
+    node  BLOB    NOT NULL PRIMARY KEY,
+    since INTEGER NOT NULL, -- the last period in which it was not there yet; 0: unknown
+    last  INTEGER NOT NULL  -- of its newest row
+) STRICT, WITHOUT ROWID;
+
+-- One row: the last period in which this node was in step with others.
+CREATE TABLE np_watched (
+    one    INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    period INTEGER NOT NULL
+) STRICT;
+INSERT INTO np_seen SELECT key, 0, period FROM node;
+
+-- Finds the identity of a node.
+CREATE INDEX identity_owner ON identity (owner, role);
