@@ -127,7 +127,7 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "testgrid-damaged": ("The test grid's files are damaged.", "Remove its folder to begin anew."),
     "no-test-grid": ("No test grid runs here.", "Start the window with “make run”."),
     "gateway-stopped": ("The gateway does not run.", "Try again."),
-    "node-closed": ("The node of this window is not running.", "Press “Try again”."),
+    "node-closed": ("The node of this window is not running.", "Press “Try again” in Files."),
     # The shared database
     "sql-error": (
         "This is not SQL that can be answered.",

@@ -370,7 +370,10 @@ class DatabasePage(QWidget):
     def export(self, ending: str) -> None:
         """Ask where to, and save the whole answer there."""
         name, _filter = QFileDialog.getSaveFileName(
-            self, self.tr("Export"), f"answer.{ending}", f"{ending.upper()} (*.{ending})"
+            self,
+            self.tr("Export"),
+            str(Path.home() / f"answer.{ending}"),
+            f"{ending.upper()} (*.{ending})",
         )
         if not name:
             return
