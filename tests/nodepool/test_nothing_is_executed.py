@@ -13,7 +13,7 @@ ROOT = Path(bitcloud_net.__file__).parent
 FILES = [
     path
     for package in ("core", "wire", "nodepool", "protocols")
-    for path in sorted((ROOT / package).glob("*.py"))
+    for path in sorted((ROOT / package).rglob("*.py"))
 ]
 CALLS = {"eval", "exec", "compile", "__import__", "load_extension", "enable_load_extension"}
 MODULES = {"pickle", "marshal", "shelve", "runpy", "code", "codeop", "imp", "subprocess"}
