@@ -27,6 +27,7 @@ from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import CAP_PREFIX, Found, Reader
 from bitcloud_net.services.repairer import Checked, Repairer
 from bitcloud_net.services.row_desk import RowDesk
+from bitcloud_net.services.row_server import RowServer
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
 from bitcloud_net.services.syncer import Syncer
@@ -78,6 +79,7 @@ class Parts:
     traffic: Traffic
     syncer: Syncer
     head_watcher: HeadWatcher
+    row_server: RowServer
     row_desk: RowDesk
     joiner: Joiner
     avoider: Avoider

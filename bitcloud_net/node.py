@@ -20,7 +20,6 @@ from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
 from bitcloud_net.core.identity import Admission, network_id
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.table_rules import rule_of
 from bitcloud_net.core.tables import Role
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
@@ -60,6 +59,7 @@ from bitcloud_net.services.identity_checker import IdentityChecker
 from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.judge import Judge
 from bitcloud_net.services.library import PUBLIC, Library
+from bitcloud_net.services.light import LightQueries, LightReads
 from bitcloud_net.services.neighbours import Neighbours
 from bitcloud_net.services.newsstand import Newsstand
 from bitcloud_net.services.prober import Prober
@@ -67,6 +67,7 @@ from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.row_desk import RowDesk
+from bitcloud_net.services.row_reader import RowReader
 from bitcloud_net.services.row_server import RowServer
 from bitcloud_net.services.share_chooser import ShareChooser
 from bitcloud_net.services.storage_node import StorageNode
@@ -151,6 +152,7 @@ async def open_node(
                 admission=admission,
                 node=identity.node.node_id,
                 persons=(identity.user.public,),
+                is_light=settings.light,
             )
         )
         network = await stack.enter_async_context(
@@ -250,6 +252,7 @@ class _Builder:
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
+        self._light = self._make_light() if settings.light else None
         self._grid = Grid(self._queries, self._network, self._clock.period, avoided)
 
     async def start(self) -> LocalClient:
@@ -274,6 +277,7 @@ class _Builder:
             led_in=bool(bootstrap),
         )
         self._head_watcher = self._make_head_watcher()
+        self._row_server = self._make_row_server()
         self._rows.watch(self._grid.rows_changed)
         self._rows.watch(self._neighbours.rows_changed)
         self._rows.watch(lambda news: self._status_changed())
@@ -285,7 +289,7 @@ class _Builder:
             self._syncer.run,
             self._head_watcher.run,
             self._head_keeper().run,
-            self._row_server().run,
+            self._row_server.run,
             self._judge().run,
             self._identity_checker().run,
             self._app_carrier(parts.storage).run,
@@ -295,6 +299,7 @@ class _Builder:
             connector.run,
             self._neighbours.run,
             self._complaints.run,
+            *([self._light.run] if self._light else []),
         ):
             await self._services.start(run)
         if self._settings.on(self._network_name).audits:
@@ -334,7 +339,7 @@ class _Builder:
         network, rows, user = self._network, self._rows, self._identity.user
         queries, grid = self._queries, self._grid
         name, tell = self._settings.name, self._newsstand.publish
-        library = Library(rows, queries, user, name, tell, self._avoided)
+        library = self._make_library()
         joiner = self._make_joiner()
         storage = self._make_storage(joiner)
         opener = SelfReaching(network, storage.handle, self._services, grid.address_of)
@@ -376,11 +381,12 @@ class _Builder:
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
             head_watcher=self._head_watcher,
+            row_server=self._row_server,
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),
             ban_list=BanList(queries, network.node_id, self._clock.period),
             joiner=joiner,
             avoider=self._make_avoider(library),
-            in_step=self._neighbours.in_step,
+            in_step=self._in_step,
         )
 
     def _console(self) -> Console:
@@ -467,8 +473,42 @@ class _Builder:
             carries=lambda: storage.view().on,
         )
 
-    def _row_server(self) -> RowServer:
-        shelf = Shelf(self._rows.database, rule_of, self._clock.period)
+    def _make_library(self) -> Library:
+        queries = self._queries
+        if self._light is not None:
+            queries = LightQueries(self._rows.database, self._light)
+        return Library(
+            self._rows,
+            queries,
+            self._identity.user,
+            self._settings.name,
+            self._newsstand.publish,
+            self._avoided,
+            is_sparing=self._light is not None,
+        )
+
+    def _make_light(self) -> LightReads:
+        reader = RowReader(
+            self._network,
+            self._rows,
+            self._rows.rule_of,
+            period=self._clock.period,
+            random=self._random,
+        )
+        return LightReads(reader, self._rows, self._rows.keeping.keys)
+
+    async def _in_step(self) -> None:
+        if self._light is not None:
+            await self._light.ready()
+        await self._neighbours.in_step()
+
+    def _make_row_server(self) -> RowServer:
+        shelf = Shelf(
+            self._rows.database,
+            self._rows.rule_of,
+            self._clock.period,
+            keeps=lambda table, key: self._rows.keeping.keeps(self._rows.rule_of(table), key),
+        )
         return RowServer(self._network, shelf, period=self._clock.period)
 
     def _head_keeper(self) -> HeadKeeper:

@@ -48,6 +48,10 @@ class Settings:
     bootstrap: tuple[str, ...] = _setting((), "addresses of nodes to join the network through")
     contribute_folder: str = _setting("", "the folder lent to the grid; empty: none")
     contribute_bytes: int = _setting(0, "how much of it is lent", "bytes")
+    light: bool = _setting(
+        default=False,
+        description="keep only what is yours and what you look at, for small devices",
+    )
     gateway_port: int = _setting(0, "port of the gateway for browsers and players; 0: any")
     audit: int = _setting(
         -1,

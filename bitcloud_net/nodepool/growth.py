@@ -61,18 +61,23 @@ class Growth:
         that enough others keep, and that are not kept here for another reason.
         """
         if settled := self._strays.note(of, rows, peer):
-            await self._drop(of, settled)
+            if self._keeping.is_light:
+                self._keeping.handed.update(stray.id for stray in settled)
+            else:
+                await self._drop(of, settled)
 
     def unsettled_place(self, random: Random) -> int | None:
         """Return the place of a row that is held here and that not enough of those who keep its
         place are known to have; None: there is none.
         """
-        return self._strays.unsettled_place(random)
+        return self._strays.unsettled_place(random, self._keeping.offers)
 
     async def weigh(self, tally: Tally) -> None:
         """Cut tables deeper that have grown too large, and less deep when they have shrunk. Due
         once in each period.
         """
+        if self._keeping.is_light:
+            return
         for rule in self._registry.rules:
             if is_sharded(rule):
                 before = self._keeping.depths.get(rule.table, Depth())

@@ -15,6 +15,7 @@ from bitcloud_net.core.partners import position_of
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.shards import (
     EVERYWHERE,
+    LIGHT,
     Depth,
     Span,
     is_sharded,
@@ -30,14 +31,27 @@ from bitcloud_net.nodepool.sample import Sample
 class Keeping:
     """Who we are, and how deep each table is cut here. Changed between batches only."""
 
-    def __init__(self, node: NodeId | None, persons: Iterable[bytes], standings: Standings) -> None:
-        """``node`` None: nobody in particular, who keeps everything that is offered."""
+    def __init__(
+        self,
+        node: NodeId | None,
+        persons: Iterable[bytes],
+        standings: Standings,
+        *,
+        is_light: bool = False,
+    ) -> None:
+        """``node`` None: nobody in particular, who keeps everything that is offered.
+
+        ``is_light``: a small device that keeps no place of any table.
+        """
         self.node = node
         self.keys = frozenset(persons) | ({node} if node is not None else set())
         self.position = position_of(node) if node is not None else 0
         self.depths: dict[int, Depth] = {}
         self.sample = Sample(node or b"")
         self.standings = standings
+        self.is_light = is_light
+        self.handed: set[bytes] = set()  # ids of own rows that enough others keep, on a light node
+        self.followed: frozenset[bytes] = frozenset()  # whose rows a light node keeps for a while
 
     def act_for(self, keys: Iterable[bytes]) -> None:
         """Keep what these keys may see, too."""
@@ -45,14 +59,31 @@ class Keeping:
 
     def depth(self, table: int) -> int:
         """Return how deep a table is cut here."""
+        if self.is_light:
+            return LIGHT
         depth = self.depths.get(table)
         return depth.value if depth else 0
 
     def span(self, rule: TableRule) -> Span | None:
         """Return the places of a table that are kept here; None: no place at all."""
+        if self.is_light:
+            return None
         if not is_sharded(rule):
             return EVERYWHERE
         return kept_span(self.position, self.depth(rule.table))
+
+    def offers(self, key: bytes, row_id: bytes) -> bool:
+        """Whether others should hear of a row that is held here out of its place. A light node has
+        read all but its own from them, and shows its own until three others keep them.
+        """
+        return not self.is_light or (key[:KEY_BYTES] in self.keys and row_id not in self.handed)
+
+    def keeps(self, rule: TableRule, key: bytes) -> bool:
+        """Whether the places of all keys that begin with ``key`` are kept here."""
+        span = self.span(rule)
+        if span is None or span == EVERYWHERE or len(key) < KEY_BYTES:
+            return span == EVERYWHERE
+        return place_of(rule.table, key) in span
 
     def shard(self, rule: TableRule) -> Span:
         """Return the own shard of a table, whose size decides its depth."""
@@ -98,7 +129,7 @@ class Keeper:
     def is_related(self, key: bytes) -> bool:
         """Whether a row with this key has to do with us: it is by, or about, somebody we know."""
         if self._related is None:
-            self._related = related_to(self._db, self._own_readers())
+            self._related = related_to(self._db, self._own_readers()) | self._keeping.followed
         return key[:KEY_BYTES] in self._related or key[KEY_BYTES:] in self._related
 
     def _may_see(self, row: SignedRow, rule: TableRule) -> bool:

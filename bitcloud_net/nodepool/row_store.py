@@ -21,7 +21,7 @@ import trio
 from bitcloud_net.core.app_tables import AppDefinition, AppId, parse_definition
 from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
 from bitcloud_net.core.identity import Admission, Difficulty
-from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.keys import NodeId, PublicKey, SigningKey
 from bitcloud_net.core.row_bodies import Body
 from bitcloud_net.core.rows import Rules, SignedRow
 from bitcloud_net.core.shards import DepthRule
@@ -277,6 +277,28 @@ class RowStore:
                 del self.sets[rule.table]
                 self._tally.forget(rule.table)
 
+    # Following, on a light node
+
+    def follow(self, owners: Iterable[bytes]) -> None:
+        """Keep the rows of these owners, and of no others that are nothing to us."""
+        self.keeping.followed = frozenset(owners)
+
+    async def forget(self, owners: Iterable[bytes]) -> None:
+        """Drop the rows of these owners; what they say of themselves as nodes stays."""
+
+        def work(acceptance: Acceptance) -> list[Outcome]:
+            for owner in owners:
+                acceptance.writer.drop("owner = ? AND tbl != ?", (owner, Table.NODE))
+            return []
+
+        await self._run(work, None)
+
+    async def held_owners(self) -> list[PublicKey]:
+        """Return the owners of rows that are held, other than what nodes say of themselves."""
+        sql = "SELECT DISTINCT owner FROM np_row WHERE tbl != ?"
+        found = await self.database.read(lambda db: db.execute(sql, (Table.NODE,)).fetchall())
+        return [PublicKey(owner) for (owner,) in found]
+
     # Life
 
     def watch(self, on_change: Callable[[RowsChanged], None]) -> None:
@@ -425,12 +447,14 @@ async def open_row_store(
     node: NodeId | None = None,
     persons: Iterable[bytes] = (),
     depth_rule: DepthRule = DepthRule(),  # noqa: B008 - it is frozen
+    is_light: bool = False,
     run: Runner = in_thread,
 ) -> AsyncIterator[RowStore]:
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
 
     ``admission`` is what the network asks of a node; by default nothing. ``node`` and ``persons``
-    are the keys whose rows this machine keeps; without a node it keeps what is offered.
+    are the keys whose rows this machine keeps; without a node it keeps what is offered. One that
+    ``is_light`` keeps only those, a sample of nodes, and whom it follows.
 
     A damaged shared database is set aside and begun anew with the own rows; the rest comes back
     from the network. Where the own rows are damaged, their numbers go on above those of the shared
@@ -442,7 +466,7 @@ async def open_row_store(
     path = folder / DATABASE
     own = await run(lambda: _open_own(folder / "own-rows.db"))
     try:
-        keeping = Keeping(node, persons, standing_of)
+        keeping = Keeping(node, persons, standing_of, is_light=is_light)
         make = partial(
             RowStore,
             own=own,

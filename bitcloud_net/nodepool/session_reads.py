@@ -21,6 +21,7 @@ from bitcloud_net.core.meeting import Meeting
 from bitcloud_net.core.partners import position_of
 from bitcloud_net.core.shards import (
     EVERYWHERE,
+    LIGHT,
     Span,
     is_sharded,
     kept_span,
@@ -88,7 +89,7 @@ class SessionReads:
         """The sets that leave this machine, and how deep each is cut here."""
         rules = self._registry.rules
         leaving = {rule.table: self._keeping.depth(rule.table) for rule in rules if rule.leaves}
-        return {PROOFS: 0} | leaving
+        return {PROOFS: self._keeping.depth(PROOFS)} | leaving
 
     async def view(self, meeting: Meeting) -> dict[int, RangeIndex]:
         """Return the sets of a meeting as both sides may see and do keep them, for one session to
@@ -119,6 +120,8 @@ class SessionReads:
 
     def _shared_span(self, number: int, meeting: Meeting) -> Span | None:
         ours, theirs = self._keeping.depth(number), meeting.depths[number]
+        if LIGHT in (ours, theirs):
+            return None
         if number == PROOFS or not is_sharded(self._registry.rule_of(number)):
             return EVERYWHERE
         if abs(ours - theirs) > MAX_DEPTHS_APART:
@@ -141,7 +144,7 @@ class SessionReads:
         return [
             Stray.of(key, item)
             for key, item in self._sets[number].strays.items()
-            if place_of(number, key) in kept
+            if place_of(number, key) in kept and self._keeping.offers(key, id_of(item))
         ]
 
     async def _add_narrow(self, view: Mapping[int, RangeIndex], meeting: Meeting) -> None:

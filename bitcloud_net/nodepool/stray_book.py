@@ -7,7 +7,7 @@ last that keep a row, none can let it go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Final
 
@@ -15,6 +15,7 @@ from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.shards import place_of
 from bitcloud_net.nodepool.session_reads import Stray
 from bitcloud_net.nodepool.synced_set import SyncedSet
+from bitcloud_net.wire.range_index import id_of
 
 ENOUGH_KEEPERS: Final = 3
 """Others that keep a row before it is let go: with two of them gone one is left."""
@@ -37,16 +38,17 @@ class StrayBook:
                 settled.append(stray)
         return settled
 
-    def unsettled_place(self, random: Random) -> int | None:
-        """Return the place of a stray that not enough others are known to keep; None: there is
-        none.
+    def unsettled_place(self, random: Random, offers: Callable[[bytes, bytes], bool]) -> int | None:
+        """Return the place of a stray that not enough others are known to keep, of those that this
+        node ``offers`` by key and id; None: there is none.
         """
         self.forget_gone()
         for number, held in self._sets.items():
             open_keys = [
                 key
                 for key, item in held.strays.items()
-                if len(self._keepers.get((number, Stray.of(key, item)), ())) < ENOUGH_KEEPERS
+                if offers(key, id_of(item))
+                and len(self._keepers.get((number, Stray.of(key, item)), ())) < ENOUGH_KEEPERS
             ]
             if open_keys:
                 return place_of(number, random.choice(open_keys))

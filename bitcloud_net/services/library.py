@@ -101,8 +101,13 @@ class Library:
         nickname: str,
         on_news: Callable[[EntriesChanged], None],
         avoided: Container[bytes] = (),
+        *,
+        is_sparing: bool = False,
     ) -> None:
-        """``avoided`` are keys of people who are not shown."""
+        """``avoided`` are keys of people who are not shown. ``is_sparing``: do not read a person's
+        files only to count them.
+        """
+        self._is_sparing = is_sparing
         self._rows = rows
         self._queries = queries
         self._user = user
@@ -369,19 +374,23 @@ class Library:
     async def _people(self) -> tuple[Entry, ...]:
         entries = []
         for name, person in (await self._names()).items():
-            tree = await self._tree(person.owner)
-            items = len(tree.folders_in(ROOT_ID)) + len(tree.files_in(ROOT_ID))
             entries.append(
                 Entry(
                     kind=EntryKind.PERSON,
                     path=join_path((PUBLIC, name)),
                     name=name,
                     mine=person.owner == self._user.public,
-                    items=items,
+                    items=await self._count(person.owner),
                     fingerprint=fingerprint(person.owner),
                 )
             )
         return tuple(sorted(entries, key=lambda entry: (not entry.mine, entry.name.casefold())))
+
+    async def _count(self, owner: PublicKey) -> int | None:
+        if self._is_sparing and owner not in self._trees:
+            return None
+        tree = await self._tree(owner)
+        return len(tree.folders_in(ROOT_ID)) + len(tree.files_in(ROOT_ID))
 
 
 def _apply(tree: PersonTree, row: SignedRow) -> None:

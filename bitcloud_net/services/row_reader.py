@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Final, Protocol, TypeVar
 
 import trio
@@ -60,7 +61,9 @@ class RowReader:
         rules: Rules,
         *,
         period: Callable[[], int],
+        random: Random,
     ) -> None:
+        self._random = random
         self._network = network
         self._nodes = nodes
         self._rules = rules
@@ -129,6 +132,18 @@ class RowReader:
 
         return await self._collect(suffix, listing, lambda rows: False)
 
+    async def sample(self) -> Rows:
+        """Return the rows of some nodes, from three places of the order of keys that are drawn by
+        chance. Raises as ``owner``.
+        """
+
+        async def listing(asker: RowAsker) -> Rows:
+            page = await asker.page(Table.NODE, b"", self._random.randbytes(KEY_BYTES))
+            first = await asker.page(Table.NODE, b"", b"")  # a small network, and around the end
+            return {(row.table, row.key): row for row in (*first.rows, *page.rows)}
+
+        return await self._collect(self._network.node_id, listing, lambda rows: False)
+
     async def _collect(
         self,
         place: bytes,
@@ -172,7 +187,7 @@ class RowReader:
     # Nodes
 
     async def _near(self, place: bytes) -> list[NodeId]:
-        nodes = await self._nodes.node_ids(self._period())
+        nodes = await self._nodes.node_ids(self._period()) or self._network.peers
         ring = NodeRing(node for node in nodes if node != self._network.node_id)
         return list(ring.nearest(position_of(place)))
 

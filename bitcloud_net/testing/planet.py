@@ -204,9 +204,12 @@ class World:
             added.append(node)
         return added
 
-    async def join(self, name: str) -> Machine:
-        """Let a person's computer join, which lends nothing; return it, on."""
-        person = await self._make(name, lends_bytes=0)
+    async def join(self, name: str, *, light: bool = False) -> Machine:
+        """Let a person's computer join, which lends nothing; return it, on.
+
+        ``light``: a small device that keeps no part of the nodepool.
+        """
+        person = await self._make(name, lends_bytes=0, light=light)
         self.people.append(person)
         return person
 
@@ -281,8 +284,10 @@ class World:
         return await until(self.in_step, SETTLE_S, "all nodepools agree")
 
     def in_step(self) -> bool:
-        """Whether all machines that are on hold the same rows."""
-        return len({_rows_of(each.client) for each in self.machines if each.is_on}) <= 1
+        """Whether all machines that are on hold the same rows; small devices hold few."""
+        on = [each.client for each in self.machines if each.is_on]
+        whole = [client for client in on if not client._parts.rows.keeping.is_light]
+        return len({_rows_of(client) for client in whole}) <= 1
 
 
 async def until(condition: Callable[[], bool], seconds: float, what: str) -> float:

@@ -39,7 +39,9 @@ class Grid:
     def __init__(self, nodes: list[Member], reader: Member) -> None:
         self.nodes = nodes
         self.john = reader
-        self.reader = RowReader(reader.network, self, rule_of, period=reader.clock.period)
+        self.reader = RowReader(
+            reader.network, self, rule_of, period=reader.clock.period, random=Random(1)
+        )
 
     async def node_ids(self, period: int) -> list[NodeId]:
         return [node.key.node_id for node in self.nodes]
