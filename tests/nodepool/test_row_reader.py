@@ -329,6 +329,8 @@ async def test_a_node_alone_knows_nothing_for_certain(
 ) -> None:
     async with open_grid(tmp_path, 1) as grid:
         assert await grid.reader.row(Table.USER, MARY.public) is None, "one node is all there is"
-        grid.nodes.clear()
+        node = grid.nodes.pop()
+        assert await grid.reader.row(Table.USER, MARY.public) is None, "a peer is asked, too"
+        grid.john.network.ban(node.key.node_id, seconds=60)
         with pytest.raises(Unavailable):
             await grid.reader.row(Table.USER, MARY.public)
