@@ -51,6 +51,10 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "owner-full": ("You have published as many files as the grid allows.", "Remove some first."),
     "budget": ("You published much in a short time.", "It goes on in some minutes."),
     "not-permitted": ("You are not allowed to do this.", ""),
+    "no-such-person": (
+        "There is nobody of this name here.",
+        "Publish into your own folder, or wait until this person is known.",
+    ),
     "not-yours": ("This folder belongs to somebody else.", "Publish into your own folder."),
     "busy": ("The node has more to do than it can take.", "Try again in a moment."),
     # Files on the grid, and links to them

@@ -135,7 +135,9 @@ class Client(Protocol):
 
         With ``wait`` the call ends when every file has enough storage receipts; otherwise it
         returns at once and the transfer goes on (see ``News``). A source that was interrupted
-        before is resumed without sending finished shares again.
+        before is resumed without sending finished shares again. Of several files, those that could
+        not be published come last, with ``fault`` and ``reason``, and the transfer has failed: to
+        resume it sends these alone.
         """
 
     async def fetch(self, target: str, destination: Path, *, wait: bool = True) -> Path:

@@ -149,11 +149,18 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One file that was published: where, and how safe."""
+    """One file that was to be published: where, and how safe; or why it was not."""
 
-    path: str
+    path: str  # in the virtual disk; on the own disk when it was left out
     size_bytes: int
     health: Health
+    fault: str | None = None  # the error's code when it was not published
+    reason: str | None = None  # the same as a sentence
+
+    @property
+    def failed(self) -> bool:
+        """Whether it should have been published and was not: a link in a folder need not be."""
+        return self.fault is not None and self.fault not in ("symlink", "not-a-file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -21,15 +21,33 @@ LISTED = 20
 """So many published files are listed one by one; of more, the sum says enough."""
 
 
-async def publish(arguments: Namespace, out: Output) -> None:
-    """Publish files and folders, and wait until enough nodes hold them."""
+async def publish(arguments: Namespace, out: Output) -> int:
+    """Publish files and folders, and wait until enough nodes hold them; exit status 1 when some
+    could not be published."""
     sources = [_existing(path) for path in arguments.paths]
     async with client_of(arguments) as client, shown_progress(client, out, TransferKind.PUBLISH):
         done = await client.publish(sources, arguments.to, wait=not arguments.no_wait)
-    out.answer(done, _published(done))
+    missing = tuple(one for one in done if one.fault is not None)
+    out.answer(done, [*_published([one for one in done if one.fault is None]), *_missing(missing)])
+    return int(any(one.failed for one in missing))
 
 
-def _published(done: tuple[Published, ...]) -> list[str]:
+def _missing(missing: Sequence[Published]) -> list[str]:
+    """Return what could not be published, why, and the way out."""
+    if not missing:
+        return []
+    lines = [f"not published: {len(missing)}"]
+    lines += [
+        f"  {text.plain(one.path)}: {text.plain(one.reason or '')}" for one in missing[:LISTED]
+    ]
+    if len(missing) > LISTED:
+        lines.append(f"  … and {len(missing) - LISTED} more; --json lists them all")
+    if any(one.failed for one in missing):
+        lines.append("mend what you can and publish these again; the others are done")
+    return lines
+
+
+def _published(done: Sequence[Published]) -> list[str]:
     lines = text.table(
         [
             (text.plain(one.path), text.size(one.size_bytes), text.health(one.health))

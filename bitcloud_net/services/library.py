@@ -192,10 +192,12 @@ class Library:
     async def make_folder(self, path: str) -> FoundFolder:
         """Return the person's own folder at ``path``, made with all above it where missing.
 
-        A path that does not name the person (``Public/Holiday``) lies in the person's own space.
+        A path that names nobody lies in the person's own space: ``Public/Holiday``, and
+        ``Public/Holiday/Beach`` when there is a ``Holiday`` already.
 
         Raises:
-            BadInput: ``not-yours`` when it lies in another person's space, ``bad-name``.
+            BadInput: ``not-yours`` when it lies in another person's space, ``no-such-person``,
+                ``bad-name``.
         """
         parts = await self._own_parts(path)
         async with self._writing:
@@ -338,6 +340,7 @@ class Library:
         self._check_publisher(parts[0])
         person = (await self._names()).get(parts[1]) if len(parts) > 1 else None
         if person is None:
+            await self._check_own(path, parts[1:])
             return parts[1:]
         if person.owner != self._user.public:
             raise BadInput(
@@ -345,6 +348,17 @@ class Library:
                 code="not-yours",
             )
         return parts[2:]
+
+    async def _check_own(self, path: str, inner: tuple[str, ...]) -> None:
+        """Return when a path without a person is meant for the own space: it names one folder, new
+        or not, or goes on from one that is there. Else its first name was meant for a person."""
+        tree = await self._tree(self._user.public)
+        if len(inner) > 1 and tree.folder(inner[:1]) is None:
+            raise BadInput(
+                f"nobody here is called {inner[0]}; to publish into your own space, "
+                f"say {join_path((*split_path(await self.home_path()), *inner))}",
+                code="no-such-person",
+            )
 
     async def _find_folder(self, parts: tuple[str, ...]) -> FoundFolder | None:
         if len(parts) < 2 or parts[0] != PUBLIC:

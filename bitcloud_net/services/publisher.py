@@ -4,7 +4,8 @@ In order: the sources are walked, and what cannot be published is named; the fol
 files go eight at a time, large ones one after another beside them; each stored file gets its rows,
 written in batches. A file is listed as soon as it can be read (k receipts). It is *safe* when the
 receipts reach k and 70 % of the spare shares; until then the transfer is at risk, and missing
-shares are made again as their nodes come back.
+shares are made again as their nodes come back. A file that cannot be read or stored does not keep
+the others from being published; it is named at the end, and sent when the transfer is resumed.
 
 A large file's upload is a *job* in the transfer log: its secret, its holders and how far it got.
 Run again after a crash, the job goes on where it was.
@@ -22,7 +23,7 @@ import trio
 
 from bitcloud_net.core.caps import SECRET_BYTES, ReadCap
 from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.errors import BitcloudError
+from bitcloud_net.core.errors import BadInput, BitcloudError, Refused, Unavailable
 from bitcloud_net.core.health import classify
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.placement import receipts_needed
@@ -37,6 +38,7 @@ from bitcloud_net.services.reader import Reader
 from bitcloud_net.services.repairer import Repairer
 from bitcloud_net.services.transfers import Handle
 from bitcloud_net.storage.local_file import PlannedFile
+from bitcloud_net.storage.walk import Walk
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.upload import (
     Journal,
@@ -58,6 +60,8 @@ BATCH_FILES: Final = 64
 """Stored files whose rows are written together."""
 BATCH_S: Final = 0.3
 """A stored file waits at most so long for its rows."""
+HOPELESS_FAILURES: Final = 8
+"""When the grid could not take so many files in a row, the rest is not tried."""
 AT_RISK_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits between two tries to bring a file at risk to safety; the last one repeats."""
 
@@ -65,7 +69,7 @@ AT_RISK_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 class Files(Protocol):
     """The person's own files (``storage.local_file``)."""
 
-    async def walk(self, sources: Sequence[Path]) -> Sequence[PlannedFile]: ...
+    async def walk(self, sources: Sequence[Path]) -> Walk: ...
     def open(self, file: PlannedFile) -> AbstractAsyncContextManager[Source]: ...
 
 
@@ -120,21 +124,27 @@ class Publisher:
     async def publish(
         self, handle: Handle, sources: Sequence[Path], to: str
     ) -> tuple[Published, ...]:
-        """Publish and return what was published, in order. The handle shows the progress.
+        """Publish and return what was published, in order, then what was not, and why. The handle
+        shows the progress, and what is missing as its ``shortfall``.
 
         Cancel: safe; what was listed stays, a large file goes on where it was.
 
         Raises:
-            BadInput: a source that cannot be published, before anything was; ``not-yours``.
-            Unavailable: ``too-few-nodes``.
-            LocalFault: a file cannot be read.
+            BadInput: a source that cannot be published, before anything was; ``not-yours``,
+                ``no-such-person``; what a single file failed with.
+            Unavailable: ``too-few-nodes``, for a single file.
+            LocalFault: this machine.
         """
-        files = await self.files.walk(sources)
+        walk = await self.files.walk(sources)
+        files = walk.files
         handle.update(
             files_total=len(files), bytes_total=sum(file.size for file in files), files_done=0
         )
         run = _Run(self, handle, to)
-        return await run.publish(files)
+        done = await run.publish(files)
+        left_out = tuple(_not_published(str(one.path), 0, one.reason) for one in walk.skipped)
+        handle.shortfall = _shortfall([*done, *left_out])
+        return (*done, *left_out)
 
     async def store(
         self, file: PlannedFile, target: str, source: Source, progress: Callable[[int], None]
@@ -254,6 +264,9 @@ class _Run:
         self._to = to
         self._folders: dict[tuple[str, ...], tuple[str, FolderEntry]] = {}
         self._published: dict[int, Published] = {}
+        self._failed: dict[int, Published] = {}
+        self._in_vain = 0  # files in a row that the grid could not take
+        self._is_one_of_many = True
         self._stored: list[tuple[StoredEntry, Job | None]] = []  # and not listed yet
         self._bytes_done = 0
         self._before = ListedBefore(
@@ -264,6 +277,8 @@ class _Run:
         )
 
     async def publish(self, files: Sequence[PlannedFile]) -> tuple[Published, ...]:
+        """Publish; return what was, in order, and then what was not."""
+        self._is_one_of_many = len(files) > 1
         for parts in sorted({file.parts[:-1] for file in files}):
             await self._make_folder(parts)
         try:
@@ -271,7 +286,8 @@ class _Run:
         finally:
             await self._write_rows()
         await self._bring_to_safety()
-        return tuple(self._published[number] for number in sorted(self._published))
+        both = (self._published, self._failed)
+        return tuple(named[number] for named in both for number in sorted(named))
 
     async def _store_all(self, files: Sequence[PlannedFile]) -> None:
         small = [item for item in enumerate(files) if item[1].size < LARGE_BYTES]
@@ -287,7 +303,22 @@ class _Run:
 
     async def _publish_each(self, files: Iterator[tuple[int, PlannedFile]]) -> None:
         for number, file in files:
-            await self._publish_one(number, file)
+            try:
+                if self._in_vain < HOPELESS_FAILURES:
+                    await self._publish_one(number, file)
+                    self._in_vain = 0
+                else:
+                    raise _hopeless()
+            except (BadInput, Refused, Unavailable) as error:
+                self._note_failure(number, file, error)
+
+    def _note_failure(self, number: int, file: PlannedFile, error: BitcloudError) -> None:
+        """Go on with the other files; a single one fails as it is."""
+        if not self._is_one_of_many:
+            raise error
+        self._in_vain += not isinstance(error, BadInput)
+        path, _ = self._folders[file.parts[:-1]]
+        self._failed[number] = _not_published(f"{path}/{file.parts[-1]}", file.size, error)
 
     async def _publish_one(self, number: int, file: PlannedFile) -> None:
         path, folder = self._folders[file.parts[:-1]]
@@ -303,12 +334,12 @@ class _Run:
             counted = done
             self._handle.update(bytes_done=self._bytes_done)
 
-        async with self._publisher.files.open(file) as source:
-            stored = await self._publisher.store(file, path, source, progress)
+        try:
+            stored = await self._store(file, path, progress)
+        except BitcloudError:
+            progress(0)
+            raise
         health = stored.health
-        if health.state is HealthState.UNREADABLE:
-            failures = stored.uploaded.failures.values()
-            raise too_few_takers(health.alive, health.needed, failures)
         cap = ReadCap(stored.uploaded.cid, stored.plan.secret)
         entry = FileEntry(
             name=file.parts[-1],
@@ -324,6 +355,17 @@ class _Run:
         self._tell(number, Published(path=full, size_bytes=file.size, health=health))
         if len(self._stored) >= BATCH_FILES:
             await self._write_rows()
+
+    async def _store(
+        self, file: PlannedFile, path: str, progress: Callable[[int], None]
+    ) -> _Stored:
+        async with self._publisher.files.open(file) as source:
+            stored = await self._publisher.store(file, path, source, progress)
+        health = stored.health
+        if health.state is HealthState.UNREADABLE:
+            failures = stored.uploaded.failures.values()
+            raise too_few_takers(health.alive, health.needed, failures)
+        return stored
 
     def _tell(self, number: int, item: Published) -> None:
         health = item.health
@@ -388,6 +430,33 @@ class _Run:
             reason=f"handed over, waiting for {needed - item.health.alive} more storage receipts",
             reason_code="at-risk",
         )
+
+
+def _not_published(path: str, size: int, error: BitcloudError) -> Published:
+    nothing = Health(state=HealthState.UNREADABLE, alive=0, total=0, needed=0, checked_s=None)
+    return Published(
+        path=path, size_bytes=size, health=nothing, fault=error.code, reason=error.message
+    )
+
+
+def _shortfall(items: Sequence[Published]) -> Unavailable | None:
+    """Return what the transfer as a whole is short of."""
+    failed = [item for item in items if item.failed]
+    if not failed:
+        return None
+    first = failed[0]
+    return Unavailable(
+        f"{len(failed)} of {len(items)} files were not published, among them {first.path}: "
+        f"{first.reason}; when you resume it, these alone are sent",
+        code="some-not-published",
+    )
+
+
+def _hopeless() -> Unavailable:
+    return Unavailable(
+        f"not tried: the grid could not take {HOPELESS_FAILURES} files before this one",
+        code="not-tried",
+    )
 
 
 def _is_safe(health: Health) -> bool:

@@ -58,6 +58,8 @@ class Handle:
         self.ended = trio.Event()
         self.result: object = None
         self.error: BitcloudError | None = None
+        self.shortfall: BitcloudError | None = None
+        """What the work sets when it did some of its parts and not all: it failed with a result."""
         self.resumed = False
         """Whether the work was begun before, in this run or an earlier one."""
         self._on_change = on_change
@@ -93,7 +95,7 @@ class Handle:
         self.resumed = True
         self.ended = trio.Event()
         self._scope = trio.CancelScope()
-        self._stopped_as, self.error = None, None
+        self._stopped_as, self.error, self.shortfall = None, None, None
 
     async def run(self, work: Work[object]) -> None:
         """Do the work to its end, whatever that is. Never raises a ``BitcloudError``."""
@@ -102,13 +104,19 @@ class Handle:
             with self._scope:
                 self.update(state=TransferState.RUNNING, reason=None, reason_code=None)
                 self.result = await work(self)
-                self._end(TransferState.DONE, bytes_done=self.snapshot.bytes_total)
+                if self.shortfall is not None:
+                    self._fail(self.shortfall)
+                else:
+                    self._end(TransferState.DONE, bytes_done=self.snapshot.bytes_total)
         except BitcloudError as error:
             self.error = error
             if self._stopped_as is None:  # else the error only says that the node is going down
-                self._end(TransferState.FAILED, reason=error.message, reason_code=error.code)
+                self._fail(error)
         finally:
             self._settle()
+
+    def _fail(self, error: BitcloudError) -> None:
+        self._end(TransferState.FAILED, reason=error.message, reason_code=error.code)
 
     def _settle(self) -> None:
         """Say why the work ended when it was stopped from outside."""
@@ -230,7 +238,8 @@ class Transfers:
         return handle
 
     async def wait(self, handle: Handle) -> object:
-        """Wait for a transfer's end and return its result. Cancel: the transfer is cancelled too.
+        """Wait for a transfer's end and return its result, also one that is short of something.
+        Cancel: the transfer is cancelled too.
 
         Raises:
             BitcloudError: what ended it.
@@ -243,7 +252,7 @@ class Transfers:
             raise
         if handle.error is not None:
             raise handle.error
-        if handle.snapshot.state is not TransferState.DONE:
+        if handle.snapshot.state is not TransferState.DONE and handle.shortfall is None:
             raise BadInput(f"{handle.snapshot.title} was stopped", code="stopped")
         return handle.result
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import trio
 
-from bitcloud_net.core.errors import BadInput
 from bitcloud_net.storage.local_file import PlannedFile, SourceFile, open_source
 from bitcloud_net.storage.save_file import SaveFile, choose_place, make_folders, save_file
 from bitcloud_net.storage.saved_before import saved_before
-from bitcloud_net.storage.walk import walk
+from bitcloud_net.storage.walk import Walk, walk
 
 
 class OwnFiles:
-    """Reads what is published and saves what is fetched. Has no state of its own.
+    """Reads what is published and saves what is fetched. Has no state of its own."""
 
-    ``on_skipped`` is told of each thing in a folder that cannot be published.
-    """
-
-    def __init__(self, on_skipped: Callable[[BadInput], None] = lambda reason: None) -> None:
-        self._on_skipped = on_skipped
-
-    async def walk(self, sources: Sequence[Path]) -> Sequence[PlannedFile]:
+    async def walk(self, sources: Sequence[Path]) -> Walk:
         """Return the files in files and folders; see ``storage.walk``."""
-        found = await trio.to_thread.run_sync(walk, sources)
-        for reason in found.skipped:
-            self._on_skipped(reason)
-        return found.files
+        return await trio.to_thread.run_sync(walk, sources)
 
     def open(self, file: PlannedFile) -> AbstractAsyncContextManager[SourceFile]:
         """Open a file that is published; see ``storage.local_file.open_source``."""

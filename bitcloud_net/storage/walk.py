@@ -21,11 +21,19 @@ MAX_FILES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Something in a folder that cannot be published, and why."""
+
+    path: Path
+    reason: BadInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
     """``files`` by name, folder by folder; ``skipped`` says why others are not among them."""
 
     files: tuple[PlannedFile, ...]
-    skipped: tuple[BadInput, ...]
+    skipped: tuple[Skipped, ...]
 
 
 def walk(sources: Sequence[Path]) -> Walk:
@@ -44,7 +52,7 @@ def walk(sources: Sequence[Path]) -> Walk:
 class _Walk:
     def __init__(self) -> None:
         self.files: list[PlannedFile] = []
-        self.skipped: list[BadInput] = []
+        self.skipped: list[Skipped] = []
         self._taken: set[tuple[str, ...]] = set()
 
     def add(self, source: Path) -> None:
@@ -70,7 +78,7 @@ class _Walk:
             try:
                 entries = sorted(os.scandir(path), key=lambda entry: entry.name)
             except OSError as error:
-                self._skip_or_raise(unusable(path, error), asked=path == top)
+                self._skip_or_raise(path, unusable(path, error), asked=path == top)
                 continue
             waiting.extend(reversed(list(self._look_at(entries, parts))))
 
@@ -88,17 +96,17 @@ class _Walk:
                 else:
                     self._add_file(path, below)
             except BadInput as reason:
-                self._skip_or_raise(reason, asked=reason.code == "too-many-files")
+                self._skip_or_raise(path, reason, asked=reason.code == "too-many-files")
 
     def _take(self, path: Path, parts: tuple[str, ...]) -> None:
         if parts in self._taken:
             raise BadInput(f"{path} would get the same name as another one.", code="same-name")
         self._taken.add(parts)
 
-    def _skip_or_raise(self, reason: BadInput, *, asked: bool) -> None:
+    def _skip_or_raise(self, path: Path, reason: BadInput, *, asked: bool) -> None:
         if asked:
             raise reason
-        self.skipped.append(reason)
+        self.skipped.append(Skipped(path=path, reason=reason))
 
 
 def _entry_name(path: Path, parts: tuple[str, ...]) -> str:

@@ -120,6 +120,11 @@ async def test_one_s_own_space_is_the_default(clock: MockClock, world: Open, scr
             with pytest.raises(BadInput) as caught:
                 await mary.client.publish([note], to)
             assert caught.value.code == "not-yours"
+        (published,) = await mary.client.publish([note], "Public/Holiday/Beach")  # there is one
+        assert published.path == "Public/Mary/Holiday/Beach/a.txt"
+        with pytest.raises(BadInput, match="say Public/Mary/Unknown/x") as caught:
+            await mary.client.publish([note], "Public/Unknown/x")
+        assert caught.value.code == "no-such-person"
         for to in ("Private/Mary", "elsewhere"):
             with pytest.raises(BadInput) as caught:
                 await mary.client.publish([note], to)

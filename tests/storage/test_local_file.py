@@ -16,7 +16,7 @@ SIZES = [0, 1, READ_AT_ONCE_BYTES, READ_AT_ONCE_BYTES + 1, 3 * MIB]
 
 
 async def planned(path: Path) -> PlannedFile:
-    [file] = await OwnFiles().walk([path])
+    [file] = (await OwnFiles().walk([path])).files
     return file
 
 
@@ -114,10 +114,9 @@ async def test_what_a_person_names_must_be_publishable(tmp_path: Path) -> None:
 
 async def test_what_is_found_and_cannot_be_published_is_left_out_and_named(tmp_path: Path) -> None:
     wrong = specials(tmp_path)
-    skipped: list[BadInput] = []
-    files = await OwnFiles(skipped.append).walk([tmp_path])
-    assert [file.parts for file in files] == [(tmp_path.name, "target")]
-    assert sorted(reason.code for reason in skipped) == sorted(wrong.values())
+    found = await OwnFiles().walk([tmp_path])
+    assert [file.parts for file in found.files] == [(tmp_path.name, "target")]
+    assert sorted(skipped.reason.code for skipped in found.skipped) == sorted(wrong.values())
 
 
 async def test_a_link_put_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
@@ -158,7 +157,7 @@ def test_two_things_never_get_one_name(tmp_path: Path) -> None:
     (tmp_path / "x" / "\u00e4").write_text("")
     found = walk([tmp_path / "x"])
     assert len(found.files) == 2
-    assert [reason.code for reason in found.skipped] == ["same-name"]
+    assert [skipped.reason.code for skipped in found.skipped] == ["same-name"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
