@@ -24,7 +24,7 @@ from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, rule
 from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
-from bitcloud_net.nodepool.belonging import missing_rows
+from bitcloud_net.nodepool.belonging import Belonging
 from bitcloud_net.nodepool.keeping import Keeper
 from bitcloud_net.nodepool.node_age import forget_ages, note_age
 from bitcloud_net.nodepool.outcome import Fate, Outcome
@@ -75,6 +75,7 @@ class Acceptance:
         self.registry = registry
         self._keeper = keeper
         self.writer = RowWriter(connection, registry)
+        self._belonging = Belonging(connection, admission)
         self.unparked: list[Outcome] = []
 
     def accept(self, row: SignedRow, *, own: bool = False) -> Outcome:
@@ -125,6 +126,8 @@ class Acceptance:
 
     def _write(self, row: SignedRow, held: Held | None) -> None:
         self.writer.write(row, held)
+        if row.table is Table.USER:
+            self._belonging.forget()
         note_age(self._db, row)
         if not self.admission.is_free:
             note_service(self._db, row)
@@ -228,7 +231,7 @@ class Acceptance:
         last, key = max((rank(day, NodeId(target), auditor), key) for key, auditor in held)
         if rank(day, NodeId(target), NodeId(row.owner)) > last:
             raise Malformed("others speak about this node already", code="faults-full")
-        self.writer.drop("tbl = ? AND key = ?", (Table.FAULT, key))
+        self._drop("tbl = ? AND key = ?", (Table.FAULT, key))
 
     def ban(self, ban: Ban, *, proof: str = "") -> bool:
         """Note a ban and what it rests on (auditors' words, or a proof of some kind), and drop what
@@ -253,18 +256,22 @@ class Acceptance:
         for rule in self.registry.rules:
             keeps = rule.table in LASTING and ban.reason != FRAUD
             if rule.writers & Role.NODE and not keeps:
-                self.writer.drop("owner = ? AND tbl = ?", (ban.target, rule.table))
+                self._drop("owner = ? AND tbl = ?", (ban.target, rule.table))
 
     def _missing_rows(self, row: SignedRow) -> Parents:
         """Return the rows of which one has to come first. Where one may lie at a place that others
         keep, they have seen to it.
         """
         rules = self.registry.rule_of
-        missing = missing_rows(self._db, row, rules(row.table), self.admission)
+        missing = self._belonging.missing_rows(row, rules(row.table))
         keeper = self._keeper
         if keeper and not all(keeper.keeps_place(key, rules(table)) for table, key in missing):
             return ()
         return missing
+
+    def _drop(self, condition: str, values: tuple[object, ...]) -> None:
+        self.writer.drop(condition, values)
+        self._belonging.forget()
 
     def _park(self, row: SignedRow, missing: Parents) -> Outcome:
         if not self._waiting.park(row, missing, self.now):
@@ -289,11 +296,11 @@ class Acceptance:
 
     def drop_row(self, table: int, key: bytes, row_id: bytes) -> None:
         """Drop one row if it is still the one that is held under its key."""
-        self.writer.drop("tbl = ? AND key = ? AND id = ?", (table, key, row_id))
+        self._drop("tbl = ? AND key = ? AND id = ?", (table, key, row_id))
 
     def sweep(self) -> None:
         """Drop rows that expired more than ``SLACK_PERIODS`` ago."""
-        self.writer.drop("expires < ?", (self.now - SLACK_PERIODS,))
+        self._drop("expires < ?", (self.now - SLACK_PERIODS,))
         self._sweep_proofs()
         self._db.execute("DELETE FROM np_ban WHERE until < ?", (self.now - MEMORY_PERIODS,))
         forget_service(self._db, self.now)

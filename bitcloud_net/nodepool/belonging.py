@@ -9,25 +9,58 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from bitcloud_net.core.bodies.kinds import Parents, owner_has_a_role
+from bitcloud_net.core.bodies.kinds import Parents, Place, owner_has_a_role
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.row_bodies import KINDS
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.tables import Table, TableRule
 
 
-def missing_rows(
-    db: sqlite3.Connection, row: SignedRow, rule: TableRule, admission: Admission
-) -> Parents:
-    """Return the rows of which one has to come before ``row`` is taken; nothing when it may be."""
-    if row.body is None:
+class Belonging:
+    """Answers for one batch. What was found is remembered until ``forget``: a folder's files all
+    ask for the same rows.
+    """
+
+    def __init__(self, db: sqlite3.Connection, admission: Admission) -> None:
+        self._db = db
+        self._admission = admission
+        self._there: set[Place] = set()
+        self._publishers: dict[bytes, tuple[bytes, ...]] = {}
+
+    def forget(self) -> None:
+        """Look anew: rows were dropped, or a user's row has changed."""
+        self._there.clear()
+        self._publishers.clear()
+
+    def missing_rows(self, row: SignedRow, rule: TableRule) -> Parents:
+        """Return the rows of which one has to come before ``row`` is taken; nothing when it may
+        be.
+        """
+        if row.body is None:
+            return ()
+        for places in _needed(row, rule, self._admission):
+            if not any(map(self._is_there, places)):
+                return places
+        if rule.follows_user and row.co_owners != self._publisher_of(row.owner):
+            return ((Table.USER, row.owner),)
         return ()
-    for places in _needed(row, rule, admission):
-        if not any(_is_there(db, table, key) for table, key in places):
-            return places
-    if rule.follows_user and row.co_owners != _publisher_of(db, row.owner):
-        return ((Table.USER, row.owner),)
-    return ()
+
+    def _is_there(self, place: Place) -> bool:
+        if place in self._there:
+            return True
+        sql = "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?"
+        if self._db.execute(sql, place).fetchone() is None:
+            return False
+        self._there.add(place)
+        return True
+
+    def _publisher_of(self, user: bytes) -> tuple[bytes, ...]:
+        """Return who has signed a user's row beside the user."""
+        if user not in self._publishers:
+            sql = "SELECT reader FROM np_audience WHERE tbl = ? AND key = ? AND reader != ?"
+            found = self._db.execute(sql, (Table.USER, user, user))
+            self._publishers[user] = tuple(reader for (reader,) in found)
+        return self._publishers[user]
 
 
 def _needed(row: SignedRow, rule: TableRule, admission: Admission) -> Iterator[Parents]:
@@ -42,14 +75,3 @@ def _needed(row: SignedRow, rule: TableRule, admission: Admission) -> Iterator[P
         yield writers
     for place in kind.parents(row, row.body):
         yield (place,)
-
-
-def _is_there(db: sqlite3.Connection, table: int, key: bytes) -> bool:
-    sql = "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?"
-    return db.execute(sql, (table, key)).fetchone() is not None
-
-
-def _publisher_of(db: sqlite3.Connection, user: bytes) -> tuple[bytes, ...]:
-    """Return who has signed a user's row beside the user."""
-    sql = "SELECT reader FROM np_audience WHERE tbl = ? AND key = ? AND reader != ?"
-    return tuple(reader for (reader,) in db.execute(sql, (Table.USER, user, user)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
@@ -50,7 +51,12 @@ def mined_as(role: Role, row: RowLike, key: bytes = b"") -> bytes:
 
 def owner_has_a_role(rule: TableRule, row: RowLike) -> Parents:
     """Return the rows of which one makes the row's owner a writer of this table."""
-    return tuple((table, row.owner) for role, table in _ROLE_TABLES.items() if role & rule.writers)
+    return tuple((table, row.owner) for table in _tables_of(rule.writers))
+
+
+@cache
+def _tables_of(roles: Role) -> tuple[Table, ...]:
+    return tuple(table for role, table in _ROLE_TABLES.items() if role & roles)
 
 
 def _never(_row: RowLike) -> bool:
