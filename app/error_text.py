@@ -82,6 +82,11 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "file-changed": ("The file changed while it was read.", "Publish it again when it is at rest."),
     "file-too-large": ("The file is larger than 16 TiB.", "Cut it into parts."),
     "too-many-files": ("These are too many files at once.", "Publish them folder by folder."),
+    "some-not-published": (
+        "Some of its files were not published.",
+        "Resume: these alone are sent.",
+    ),
+    "not-tried": ("The grid could not take the files before this one.", "Resume later."),
     "same-name": ("Two files would get the same name.", "Rename one of them."),
     "bad-name": ("This name cannot be used.", "Choose another one."),
     "bad-path": ("This place cannot be used.", "Choose another one."),

@@ -204,6 +204,7 @@ class Membership:
     left_s: int | None = None  # None while the speed is not known
     registered_s: int | None = None  # when it was registered, seconds since 1970
     cores: int = 0  # that search; one is left free
+    stopped_by: str | None = None  # code of the error that ended the last search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.error_text import explain_code
 from app.membership_text import done_by_now, progress_text
 from app.session import Session, now_s
 from app.text import ago_text, count_text
@@ -37,12 +38,25 @@ class JoinCard(NoticeCard):
         searching = state in (MembershipState.MINING, MembershipState.PAUSED)
         for widget in self._searching:
             widget.setVisible(searching)
+        if member.stopped_by is not None and state is not MembershipState.JOINED:
+            self._show_stopped(member, member.stopped_by)
+            return
         {
             MembershipState.NONE: self._show_none,
             MembershipState.MINING: self._show_mining,
             MembershipState.PAUSED: self._show_paused,
             MembershipState.JOINED: self._show_joined,
         }[state](member)
+
+    def _show_stopped(self, member: Membership, code: str) -> None:
+        why = explain_code(code)
+        self.say(
+            self.tr("Earning an identity was stopped"),
+            str(why) if why else self.tr("The log of this node says why."),
+            self.tr("Try again"),
+            icon="arrow_sync",
+        )
+        self._show_progress(member, self._tries_text(member))
 
     def _show_none(self, member: Membership) -> None:
         tries = count_text(member.mean_tries, "{count} try", "{count} tries")
@@ -74,8 +88,10 @@ class JoinCard(NoticeCard):
             self.tr("Go on"),
             icon="play",
         )
-        tries = count_text(member.tries, "{count} try so far", "{count} tries so far")
-        self._show_progress(member, tries)
+        self._show_progress(member, self._tries_text(member))
+
+    def _tries_text(self, member: Membership) -> str:
+        return count_text(member.tries, "{count} try so far", "{count} tries so far")
 
     def _show_joined(self, member: Membership) -> None:
         since = ago_text(member.registered_s, now_s()) or self.tr("before")

@@ -79,6 +79,7 @@ class Joiner:
             for role, miner in self._miners.items()
         }
         self._searches: dict[Role, _Search] = {}
+        self._stopped_by: dict[Role, str] = {}  # codes of errors
         self._joined = {role: trio.Event() for role in self._miners}
         self._one_at_a_time = trio.Lock()
 
@@ -127,6 +128,7 @@ class Joiner:
             tries=note.tried if note is not None else 0,
             mean_tries=mean,
             registered_s=None if registered is None else registered * PERIOD_S,
+            stopped_by=self._stopped_by.get(role),
         )
 
     async def join(self, name: str, *, wait: bool = True) -> Membership:
@@ -150,6 +152,7 @@ class Joiner:
     def start(self, role: Role) -> _Search:
         """Start or go on with the search for a role, unless it runs already."""
         if role not in self._searches:
+            self._stopped_by.pop(role, None)
             search = self._searches[role] = _Search(
                 Membership(
                     state=MembershipState.MINING,
@@ -216,6 +219,7 @@ class Joiner:
         except BitcloudError as error:
             log.error("the search for an identity stopped: %s", error)
             search.error = error
+            self._stopped_by[role] = error.code
         finally:
             del self._searches[role]
             search.ended.set()

@@ -133,6 +133,20 @@ def test_what_stops_the_search_is_said(mining: Desk, qtbot: QtBot) -> None:
     assert not page._switch.isChecked()
 
 
+def test_a_search_that_stopped_by_itself_says_why(mining: Desk, qtbot: QtBot) -> None:
+    page, card = mining.window.contribute, mining.window.contribute.join
+    qtbot.mouseClick(page._switch, LEFT)
+    qtbot.waitUntil(lambda: page._state.text() == "Joining…")
+    stopped = {"state": MembershipState.PAUSED, "tries": 70, "stopped_by": "disk-full"}
+    mining.session.call(lambda _c: _search(mining, **stopped))
+    qtbot.waitUntil(lambda: card._title.text() == "Earning an identity was stopped")
+    assert card._text.text() == "The disk of this computer is full. Make room, then resume."
+    assert card._facts.text() == "70 tries so far"
+    mining.client.member = replace(mining.client.member, stopped_by=None)
+    qtbot.mouseClick(card._action, LEFT)
+    qtbot.waitUntil(lambda: card._title.text() == "Earning an identity")
+
+
 def test_nothing_changes_where_nobody_mines(desk: Desk, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: desk.session.membership is not None)
     desk.window.show_page("contribute")
