@@ -147,11 +147,13 @@ def line(member: Membership) -> str:
             return f"{member.role} since {text.date(member.registered_s)}"
         case MembershipState.PAUSED:
             return f"search for a {member.role} held after {member.tries} tries"
-    parts = [f"mining a {member.role} on {member.cores} cores", f"{member.tries} tries"]
+    cores = "1 core" if member.cores == 1 else f"{member.cores} cores"
+    parts = [f"mining a {member.role} on {cores}"]
+    parts.append(f"{member.tries} tries of {member.mean_tries} on average")
     if member.tries_per_s:
         parts.append(f"{member.tries_per_s:.1f}/s")
     if member.left_s is not None:
-        parts.append(f"about {text.duration(member.left_s)} on average")
+        parts.append(f"about {text.duration(member.left_s)} more")
     return ", ".join(parts)
 
 

@@ -6,7 +6,15 @@ from argparse import Namespace
 from typing import Final
 
 from bitcloud_net import __version__
-from bitcloud_net.api import BadInput, Client, Contribution, LocalFault, Status
+from bitcloud_net.api import (
+    BadInput,
+    Client,
+    Contribution,
+    LocalFault,
+    Membership,
+    MembershipState,
+    Status,
+)
 from bitcloud_net.cli import join, text
 from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.session import client_of, home_of, open_node, running_node, until_stopped
@@ -65,8 +73,8 @@ async def status(arguments: Namespace, out: Output) -> None:
     """Show the node at a glance."""
     async with client_of(arguments) as client:
         await client.entries()  # waits for the first rows: a node just opened knows nobody yet
-        now = await client.status()
-    out.answer(now, _status_lines(now))
+        now, member = await client.status(), await client.membership()
+    out.answer(now, _status_lines(now, member))
 
 
 async def contribute(arguments: Namespace, out: Output) -> None:
@@ -107,12 +115,13 @@ async def _none_runs(arguments: Namespace) -> None:
         )
 
 
-def _status_lines(now: Status) -> list[str]:
+def _status_lines(now: Status, member: Membership) -> list[str]:
     online = sum(node.online for node in now.nodes)
     rows = [
         ("you", f"{text.plain(now.person)} ({now.fingerprint})"),
         ("node", now.node),
         ("network", f"{text.plain(now.network)}, {now.peers} connected"),
+        *_member(member),
         ("storage nodes", f"{online} of {len(now.nodes)} online"),
         ("promise", _promise(now)),
         *_database(now),
@@ -123,6 +132,11 @@ def _status_lines(now: Status) -> list[str]:
         *(("address", address) for address in now.addresses),
     ]
     return text.table(rows)
+
+
+def _member(member: Membership) -> list[tuple[str, str]]:
+    """Where nobody mines, there is nothing to say."""
+    return [] if member.state is MembershipState.OPEN else [("member", join.line(member))]
 
 
 def _promise(now: Status) -> str:

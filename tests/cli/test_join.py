@@ -83,7 +83,10 @@ def test_contributing_joins_first(bitcloud: Any, miner: Miner, home: Path) -> No
     [
         (MembershipState.NONE, "no node yet: about 131072 tries; join with: bitcloud join"),
         (MembershipState.PAUSED, "search for a node held after 12 tries"),
-        (MembershipState.MINING, "mining a node on 3 cores, 12 tries, 20.0/s, about 1 h 49 min"),
+        (
+            MembershipState.MINING,
+            "on 3 cores, 12 tries of 131072 on average, 20.0/s, about 1 h 49 min more",
+        ),
     ],
 )
 def test_status_in_words(
