@@ -25,7 +25,7 @@ from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
 from bitcloud_net.net.libp2p_host import open_libp2p_network
 from bitcloud_net.net.limits import NetLimits
-from bitcloud_net.net.network import Network, ProtocolId
+from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId
 from bitcloud_net.net.self_stream import SelfReaching
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.head_reads import HeadReads
@@ -445,12 +445,19 @@ class _Builder:
 
     def _identity_checker(self) -> IdentityChecker:
         """Always checks those who are connected to us: partners, holders and gateways."""
-        return IdentityChecker(
+        checker = IdentityChecker(
             self._rows,
             self._network.node_id,
             self._rows.admission,
             deals_with=lambda key: NodeId(key) in self._network.peers,
         )
+
+        def changed(change: PeerChange) -> None:
+            if isinstance(change, PeerConnected):
+                checker.met(change.peer)
+
+        self._network.watch(changed)
+        return checker
 
     def _greeter(self) -> Greeter:
         own = network_id(self._network_name, self._rows.admission.difficulty)

@@ -203,6 +203,12 @@ class RowStore:
         found = await self.database.read(lambda db: db.execute(sql, (period,)).fetchall())
         return [NodeId(key) for (key,) in found]
 
+    async def rows_of(self, table: int, owner: bytes) -> tuple[SignedRow, ...]:
+        """Return the rows of one owner in a table that are held, the first signed first."""
+        sql = "SELECT raw FROM np_row WHERE owner = ? AND tbl = ? ORDER BY period, slot, key"
+        raws = await self.database.read(lambda db: db.execute(sql, (owner, table)).fetchall())
+        return tuple(SignedRow.parse(raw, self._registry.rule_of) for (raw,) in raws)
+
     async def holds(self, table: int, key: bytes) -> bool:
         """Whether a row, or its tombstone, is held under a key."""
         sql = "SELECT 1 FROM np_row WHERE tbl = ? AND key = ?"

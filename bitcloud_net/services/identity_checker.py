@@ -1,4 +1,4 @@
-"""Checks that others have mined their identities: those we deal with, and a sample of all.
+"""Checks that others have mined their identities: those we meet, and a sample of all.
 
 One check costs as much as one try of mining, so nobody checks everybody. Each node draws its own
 hundredth; a hundred nodes see through every lie, and one proof is enough for all.
@@ -6,7 +6,9 @@ hundredth; a hundred nodes see through every lie, and one proof is enough for al
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -16,7 +18,8 @@ from bitcloud_net.core.identity import Admission, in_sample
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.row_bodies import IdentityBody
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import PROOFS, Table
+from bitcloud_net.core.table_rules import PROOFS, Table, rule_of
+from bitcloud_net.core.verdicts import FRAUD, Ban
 from bitcloud_net.nodepool.outcome import Outcome, RowsChanged
 from bitcloud_net.nodepool.proofs import Proof
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 MAX_WAITING: Final = 10_000
 """Identities that wait to be checked; in a flood some strangers are left to other nodes."""
 
+MAX_REMEMBERED: Final = 100_000
+"""Identities that were found good and need no second look; 32 bytes each."""
 LEARN_S: Final = 60.0
 """How long the beacon of a day is waited for; who cannot check leaves it to others."""
 LOOK_S: Final = 5.0
@@ -35,6 +40,10 @@ class Pool(Protocol):
     """What the checker needs of the nodepool (``nodepool.row_store``)."""
 
     def watch(self, on_change: Callable[[RowsChanged], None]) -> None: ...
+
+    async def rows_of(self, table: int, owner: bytes) -> tuple[SignedRow, ...]: ...
+
+    async def ban(self, ban: Ban) -> bool: ...
 
     async def take(
         self, of: int, raws: Sequence[bytes], *, source: NodeId | None
@@ -52,26 +61,45 @@ class IdentityChecker:
         *,
         deals_with: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
-        """``deals_with`` says whether a key is a partner, holder or gateway of ours."""
+        """``deals_with`` says whether a key is connected to us; see ``met`` for who comes later."""
         self._rows = rows
         self._own = own
         self._admission = admission
         self._deals_with = deals_with
-        self._outbox, self._inbox = trio.open_memory_channel[SignedRow](MAX_WAITING)
+        self._outbox, self._inbox = trio.open_memory_channel[SignedRow | NodeId](MAX_WAITING)
+        self._waited_for: set[int] = set()  # days
+        self._good: OrderedDict[bytes, None] = OrderedDict()  # ids of rows that hold
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Check one identity after another until cancelled."""
         self._rows.watch(self._rows_changed)
         task_status.started()
-        async for row in self._inbox.clone():
-            await self._wait_until_certain(row)
-            await self.check(row)
+        async for item in self._inbox.clone():
+            for row in await self._rows_of(item):
+                if row.body is not None and row.id not in self._good:
+                    await self._wait_until_certain(row)
+                    await self.check(row)
+
+    async def _rows_of(self, item: SignedRow | NodeId) -> tuple[SignedRow, ...]:
+        if isinstance(item, SignedRow):
+            return (item,)
+        return await self._rows.rows_of(Table.IDENTITY, item)
+
+    def met(self, peer: NodeId) -> None:
+        """Check a peer that has connected: its identity may have come through others, when it was
+        a stranger whom nobody here looked at. Quick; never waits.
+        """
+        if not self._admission.is_free:
+            self._put(peer)
 
     async def _wait_until_certain(self, row: SignedRow) -> None:
-        """Give a node that has just come a moment to learn the beacon of the row's day."""
-        if not isinstance(row.body, IdentityBody):
+        """Give a node that has just come a moment to learn the beacon of the row's day; one moment
+        for each day.
+        """
+        if not isinstance(row.body, IdentityBody) or row.body.day in self._waited_for:
             return
         day = row.body.day
+        self._waited_for.add(day)
         with trio.move_on_after(LEARN_S):
             while not self._admission.is_certain(day):  # noqa: ASYNC110 - it is no event
                 await trio.sleep(LOOK_S)
@@ -82,9 +110,17 @@ class IdentityChecker:
         """
         try:
             proof = await trio.to_thread.run_sync(Proof.of_identity, row, self._admission)
-        except (Malformed, LocalFault):
+        except LocalFault:
             return True
-        await self._rows.take(PROOFS, [proof.raw], source=None)
+        except Malformed as error:
+            if error.code != "unknown-day":
+                self._remember(row.id)
+            return True
+        (outcome,) = await self._rows.take(PROOFS, [proof.raw], source=None)
+        if outcome.code == "proofs-full":  # then each node judges for itself
+            until = proof.bans_until(rule_of)
+            node = NodeId(proof.owner)
+            await self._rows.ban(Ban(target=node, since=proof.period, until=until, reason=FRAUD))
         return False
 
     def _rows_changed(self, news: RowsChanged) -> None:
@@ -92,10 +128,16 @@ class IdentityChecker:
             return
         for row in news.rows:
             if row.table is Table.IDENTITY and self._is_ours_to_check(row):
-                try:
-                    self._outbox.send_nowait(row)
-                except trio.WouldBlock:
-                    return
+                self._put(row)
+
+    def _put(self, item: SignedRow | NodeId) -> None:
+        with suppress(trio.WouldBlock):
+            self._outbox.send_nowait(item)
+
+    def _remember(self, row_id: bytes) -> None:
+        self._good[row_id] = None
+        while len(self._good) > MAX_REMEMBERED:
+            self._good.popitem(last=False)
 
     def _is_ours_to_check(self, row: SignedRow) -> bool:
         return row.body is not None and (

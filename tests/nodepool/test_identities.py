@@ -15,6 +15,7 @@ from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import IdentityBody, NodeBody
 from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import PROOFS, Role, Table
+from bitcloud_net.nodepool import proofs
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
@@ -143,3 +144,33 @@ async def test_partners_are_always_checked_and_strangers_now_and_then(store: Row
                 await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
     assert store.counts[Table.IDENTITY] >= 45
+
+
+async def test_a_stranger_is_checked_when_it_is_met(store: RowStore) -> None:
+    cheat, honest = key_of("stranger 7"), key_of("honest")
+    await fate(store, identity_row(mined=False, key=cheat))
+    await fate(store, identity_row(mined=True, key=honest))
+    checker = IdentityChecker(store, OWN, ADMISSION)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: checker.run(task_status=task_status))
+        for key in (honest, cheat, key_of("nobody"), honest):
+            checker.met(key.node_id)
+        with trio.fail_after(5):
+            while cheat.public not in await Queries(store.database).cheats():  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert await Queries(store.database).cheats() == (cheat.public,)
+    assert store.counts[Table.IDENTITY] == 1
+
+
+async def test_more_cheats_than_proofs_are_kept_of(
+    store: RowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "MAX_PROOFS", 2)
+    checker = IdentityChecker(store, OWN, ADMISSION)
+    rows = [identity_row(mined=False, key=key_of(f"cheat {at}")) for at in range(5)]
+    for row in rows:
+        assert await fate(store, row) == (Fate.ACCEPTED, None)
+        assert not await checker.check(row)
+        assert await fate(store, row) == (Fate.REFUSED, "owner-banned")
+    assert store.counts[Table.IDENTITY] == 0
