@@ -515,6 +515,7 @@ class _Builder:
             self._rows.rule_of,
             self._clock.period,
             keeps=lambda table, key: self._rows.keeping.keeps(self._rows.rule_of(table), key),
+            standings=self._rows.keeping.standings,
         )
         return RowServer(self._network, shelf, period=self._clock.period)
 
@@ -535,6 +536,7 @@ class _Builder:
             self._network,
             period=self._clock.period,
             random=self._random,
+            holds=lambda table, owner: self._rows.keeping.keeps(self._rows.rule_of(table), owner),
         )
 
     def _serve_audits(self, storage: StorageNode) -> None:

@@ -17,6 +17,7 @@ from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.rows import Rules, SignedRow
 from bitcloud_net.core.tables import Exposure, Table, TableRule
 from bitcloud_net.nodepool.database import Database
+from bitcloud_net.nodepool.readers import Standings, alone
 from bitcloud_net.wire.sync_payload import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 
 MAX_SCANNED: Final = 16 * MAX_BATCH_ROWS
@@ -46,10 +47,12 @@ class Shelf:
         period: Callable[[], int],
         *,
         keeps: Callable[[int, bytes], bool] = lambda table, key: True,
+        standings: Standings = alone,
     ) -> None:
         """``keeps`` says whether this node keeps the place of a table's key, or of its beginning;
-        with b"", that of all keys.
+        with b"", that of all keys. ``standings`` says what the one who asks is to others.
         """
+        self._standings = standings
         self._database = database
         self._rules = rules
         self._period = period
@@ -65,7 +68,8 @@ class Shelf:
 
         def select(db: sqlite3.Connection) -> bytes:
             found = db.execute(_ROW, (table, key, now)).fetchone()
-            return next(self._visible(iter([found] if found else []), rule, peer), b"")
+            rows = iter([found] if found else [])
+            return next(self._visible(rows, rule, self._standings(db, peer, now)), b"")
 
         return self._keeps(table, key), await self._database.read(select)
 
@@ -96,12 +100,13 @@ class Shelf:
     async def _select(
         self, table: int, prefix: bytes, sql: str, values: tuple[object, ...], peer: NodeId
     ) -> tuple[bool, bool, list[bytes]]:
-        rule = self._rule(table)
+        rule, now = self._rule(table), self._period()
 
         def select(db: sqlite3.Connection) -> tuple[bool, list[bytes]]:
+            standing = self._standings(db, peer, now)
             raws: list[bytes] = []
             size = 0
-            for raw in self._visible(db.execute(sql, values), rule, peer):
+            for raw in self._visible(db.execute(sql, values), rule, standing):
                 size += len(raw) + 2
                 if len(raws) == MAX_BATCH_ROWS or size > MAX_BATCH_BYTES:
                     return True, raws
@@ -121,9 +126,8 @@ class Shelf:
         return rule
 
     def _visible(
-        self, found: Iterator[tuple[bytes]], rule: TableRule, peer: NodeId
+        self, found: Iterator[tuple[bytes]], rule: TableRule, standing: Standing
     ) -> Iterator[bytes]:
-        standing = Standing(key=peer)
         for scanned, (raw,) in enumerate(found):
             if scanned == MAX_SCANNED:
                 raise Refused("too much to look through", code="too-much")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 20.0
 """How long after the last news of an owner its rows may be on their way."""
+PATIENCE_S: Final = 120.0
+"""How long somebody of whom there is news all the time is left alone."""
 LOOK_S: Final = 5.0
 MAX_LOOKS: Final = 256
 """Owners compared in one look: after a start the rest follow in the next ones."""
@@ -73,13 +76,26 @@ class Peers(Protocol):
     def peers(self) -> frozenset[NodeId]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Since when, and until when, rows of an owner came that were not compared yet."""
+
+    first_s: float
+    last_s: float
+
+    def is_over(self, now: float) -> bool:
+        """Whether what belongs to them had time to come."""
+        return now - self.last_s >= GRACE_S or now - self.first_s >= PATIENCE_S
+
+
 @dataclass(slots=True)
 class _Lacking:
     """An owner of whom rows are missing."""
 
-    news_s: float  # when something of it last came
-    missing: int
     asked: set[NodeId] = field(default_factory=set)
+
+
+_TOLD = frozenset({Table.HEAD, *COUNTED_TABLES})
 
 
 class HeadWatcher:
@@ -94,9 +110,9 @@ class HeadWatcher:
         *,
         period: Callable[[], int],
         random: Random,
-        holds: Callable[[int], bool] = lambda table: True,
+        holds: Callable[[int, PublicKey], bool] = lambda table, owner: True,
     ) -> None:
-        """``holds`` says of which tables this node keeps all rows."""
+        """``holds`` says whether this node keeps all rows that an owner has in a table."""
         self._heads = heads
         self._rows = rows
         self._sessions = sessions
@@ -104,7 +120,7 @@ class HeadWatcher:
         self._period = period
         self._random = random
         self._holds = holds
-        self._changed: dict[PublicKey, None] = {}
+        self._changed: dict[PublicKey, _News] = {}
         self._lacking: dict[PublicKey, _Lacking] = {}
         self._asked_in = 0  # the period
         self._news = trio.Event()
@@ -112,7 +128,7 @@ class HeadWatcher:
     @property
     def owners_lacking(self) -> int:
         """Owners of whom rows are missing here, and not just on their way."""
-        return len(self._overdue())
+        return len(self._lacking)
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Watch until cancelled. Start it after the syncer.
@@ -122,7 +138,8 @@ class HeadWatcher:
         """
         self._rows.watch(self._rows_changed)
         self._sessions.watch_sessions(self._session_ended)
-        self._changed = dict.fromkeys(await self._heads.owners(self._period()))
+        long_ago = _News(first_s=-PATIENCE_S, last_s=-PATIENCE_S)
+        self._changed = dict.fromkeys(await self._heads.owners(self._period()), long_ago)
         task_status.started()
         while True:
             await self.look()
@@ -134,24 +151,28 @@ class HeadWatcher:
             self._asked_in = self._period()
             for lacking in self._lacking.values():
                 lacking.asked.clear()
-        await self._compare(list(islice(self._changed, MAX_LOOKS)))
+        now = trio.current_time()
+        due = (
+            owner
+            for owner, news in self._changed.items()
+            if owner in self._lacking or news.is_over(now)
+        )
+        await self._compare(list(islice(due, MAX_LOOKS)))
         if (peer := await self._next_peer()) is None:
             return
-        for lacking in self._overdue():
-            lacking.asked.add(peer)
+        self._session_ended(peer)
         if await self._sessions.compare_with(peer):
             await self._compare(list(self._lacking))
 
     def _rows_changed(self, news: RowsChanged) -> None:
-        for row in news.rows:
-            if row.table in COUNTED_TABLES or row.table is Table.HEAD:
-                self._changed[row.owner] = None
-                if (lacking := self._lacking.get(row.owner)) is not None:
-                    lacking.news_s = trio.current_time()
+        now = trio.current_time()
+        for owner in {row.owner for row in news.rows if row.table in _TOLD}:
+            first_s = self._changed[owner].first_s if owner in self._changed else now
+            self._changed[owner] = _News(first_s=first_s, last_s=now)
         self._news.set()
 
     def _session_ended(self, peer: NodeId) -> None:
-        for lacking in self._overdue():
+        for lacking in self._lacking.values():
             lacking.asked.add(peer)
 
     async def _pause(self) -> None:
@@ -164,33 +185,36 @@ class HeadWatcher:
         now = self._period()
         for owner in owners:
             self._changed.pop(owner, None)
-            states = await self._heads.states(owner, now, self._holds)
+            holds = partial(self._holds_of, owner)
+            states = await self._heads.states(owner, now, holds)
             found = sum((each.held for each in states.values()), start=WHOLE)
             if found.state is not Completeness.LACKING:
                 self._lacking.pop(owner, None)
-            elif owner in self._lacking:
-                self._lacking[owner].missing = found.missing
             else:
-                self._lacking[owner] = _Lacking(trio.current_time(), found.missing)
+                self._lacking.setdefault(owner, _Lacking())
 
-    def _overdue(self) -> list[_Lacking]:
-        late = trio.current_time() - GRACE_S
-        return [lacking for lacking in self._lacking.values() if lacking.news_s <= late]
+    def _holds_of(self, owner: PublicKey, table: int) -> bool:
+        return self._holds(table, owner)
 
     async def _next_peer(self) -> NodeId | None:
         """Return whom to ask now: somebody who has not been asked, for the first owner that has
         such a peer left.
         """
-        late = trio.current_time() - GRACE_S
-        nodes: list[NodeId] | None = None
         for owner, lacking in self._lacking.items():
-            if lacking.news_s > late or len(lacking.asked) >= MAX_ASKED:
-                continue
-            if near := sorted(self._network.peers - lacking.asked):
-                return self._random.choice(near)
-            nodes = nodes or await self._rows.node_ids(self._period())
-            leave_out = lacking.asked | {self._network.node_id}
-            for node in NodeRing(nodes).nearest(position_of(owner)):
-                if node not in leave_out:
-                    return node
+            if len(lacking.asked) < MAX_ASKED:
+                for peer in await self._candidates(owner):
+                    if peer not in lacking.asked:
+                        return peer
         return None
+
+    async def _candidates(self, owner: PublicKey) -> Iterable[NodeId]:
+        """Return whom to ask about an owner, best first: nodes that are connected, then the nodes
+        nearest to the owner, then whoever is connected.
+        """
+        own, peers = self._network.node_id, self._network.peers
+        nodes = set(await self._rows.node_ids(self._period())) - {own}
+        near = NodeRing(nodes - peers).nearest(position_of(owner))
+        return chain(self._shuffled(nodes & peers), near, self._shuffled(peers - nodes))
+
+    def _shuffled(self, peers: Iterable[NodeId]) -> list[NodeId]:
+        return self._random.sample(ordered := sorted(peers), len(ordered))
