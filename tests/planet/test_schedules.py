@@ -20,6 +20,8 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BitcloudError
+from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.core.verdicts import FRAUD_BAN_PERIODS
 from bitcloud_net.testing.mischief import (
     AnswersWithAnother,
     FlipsBytes,
@@ -184,6 +186,12 @@ class Life:
         await self.world.switch_on()
         for node in self.world.nodes:
             node.misbehave(None)
+        # A day later and a restart, so that bans of convicted nodes have ended, too.
+        self.world.sleep_all((FRAUD_BAN_PERIODS + 1) * PERIOD_S)
+        for machine in self.world.machines:
+            await machine.switch_off()
+        for machine in self.world.machines:
+            await machine.switch_on()
         await trio.sleep(1300)  # two periods: bans end, everybody finds everybody
         await self.world.settle()
 
