@@ -46,6 +46,7 @@ from bitcloud_net.views import (
     SqlAnswer,
     Status,
     StatusChanged,
+    Synced,
     SyncHealth,
     TestGrid,
     TestGridChanged,
@@ -92,6 +93,7 @@ __all__ = [
     "Status",
     "StatusChanged",
     "SyncHealth",
+    "Synced",
     "TestGrid",
     "TestGridChanged",
     "TestGridNode",
@@ -238,6 +240,10 @@ class Client(Protocol):
     async def bans(self) -> tuple[BanView, ...]:
         """Return the bans of nodes that run now, and those of this computer within the last 30
         days, the newest first."""
+
+    async def sync_rows(self, table: str = "") -> Synced:
+        """Compare a table with other nodes now, without one all tables; also those that are never
+        compared unasked."""
 
     async def test_grid(self) -> TestGrid | None:
         """Return the local test grid that belongs to this home, or None."""

@@ -47,6 +47,7 @@ from bitcloud_net.views import (
     Published,
     SqlAnswer,
     Status,
+    Synced,
     TestGrid,
     Transfer,
     TransferKind,
@@ -310,6 +311,10 @@ class LocalClient:
     async def bans(self) -> tuple[BanView, ...]:
         """See ``Client``."""
         return await self._parts.ban_list.bans()
+
+    async def sync_rows(self, table: str = "") -> Synced:
+        """See ``Client``."""
+        return await self._parts.syncer.sync(table)
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

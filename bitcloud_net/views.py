@@ -298,6 +298,15 @@ class BanStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """What comparing rows with other nodes at once came to."""
+
+    nodes: int  # that rows were compared with
+    received: int  # rows that were new here
+    sent: int  # rows that were new there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BanView:
     """A node that others refuse for a while, and why."""
 

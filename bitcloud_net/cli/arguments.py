@@ -432,6 +432,24 @@ def _nodepool(verbs: Subparsers) -> None:
         """,
     )
 
+    sync = _verb(
+        verbs,
+        "sync",
+        "nodepool:sync",
+        "compare the shared tables with other nodes at once",
+        """
+        bitcloud sync
+        bitcloud sync file
+        """,
+    )
+    sync.add_argument(
+        "table",
+        nargs="?",
+        default="",
+        metavar="TABLE",
+        help="only this one; also where it is compared with nobody unasked",
+    )
+
     simulate = _verb(
         verbs,
         "simulate",

@@ -1,4 +1,4 @@
-"""``sql``, ``row``, ``app`` and ``simulate``: the shared database, by hand and in thought."""
+"""``sql``, ``row``, ``app``, ``sync``, ``simulate``: the shared database, by hand, in thought."""
 
 from __future__ import annotations
 
@@ -47,6 +47,15 @@ async def sql(arguments: Namespace, out: Output) -> int:
     if found.cut_off:
         out.note(f"bitcloud: only the first {len(found.rows)} rows; add LIMIT or ask for less")
     return DONE
+
+
+async def sync(arguments: Namespace, out: Output) -> None:
+    """Compare one of the shared tables, or all, with other nodes at once."""
+    async with client_of(arguments) as client:
+        done = await client.sync_rows(arguments.table)
+    nodes = "one node" if done.nodes == 1 else f"{done.nodes} nodes"
+    moved = f"{_rows(done.received)} new here, {_rows(done.sent)} new there"
+    out.answer(done, [f"compared with {nodes}: {moved}"])
 
 
 def _wants_csv(arguments: Namespace, out: Output) -> bool:

@@ -19,6 +19,8 @@ from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.tables import (
     DAY_PERIODS,
+    DEFAULT_NEAR_PARTNERS,
+    DEFAULT_PARTNERS,
     YEAR_PERIODS,
     Column,
     ColumnType,
@@ -27,7 +29,7 @@ from bitcloud_net.core.tables import (
     SyncKind,
     TableRule,
 )
-from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
+from bitcloud_net.core.units import KIB, MAX_ROW_BYTES, PERIOD_S
 
 AppId = NewType("AppId", bytes)
 """The hash of a definition, 32 bytes."""
@@ -41,6 +43,9 @@ MAX_CHECK_CHARS = 1_000
 MAX_SUFFIX_BYTES = 32
 MAX_SLOTS = 1 << 12
 MAX_ROWS_PER_OWNER = 1 << 16
+MAX_PARTNERS = 64
+MIN_CHECK_S, MAX_CHECK_S = 60, 24 * 3600
+"""How often a table may be compared with each partner, and must be."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
 _TAKEN = frozenset({"key", "owner", "seq", "period", "expires"})
@@ -133,15 +138,24 @@ def _rule(app_id: AppId, value: object) -> TableRule:
         "life_days",
         "max_row_bytes",
         "check",
+        "sync",
+        "partners",
+        "near_partners",
+        "check_every_s",
     }
     fields = _fields(value, needed, optional)
     name = _name(fields["name"])
+    partners = _number(fields, "partners", DEFAULT_PARTNERS, MAX_PARTNERS, least=1)
+    near = min(partners, DEFAULT_NEAR_PARTNERS)
     return TableRule(
         table=table_number(app_id, name),
         name=_sql_name(app_id, name),
         exposure=_choice(fields, "exposure", _EXPOSURES, "participants"),
         writers=_choice(fields, "writers", _WRITERS, "user"),
-        sync=SyncKind.PROXIMITY,
+        sync=_choice(fields, "sync", {kind.value: kind for kind in SyncKind}, "proximity"),
+        partners=partners,
+        near_partners=_number(fields, "near_partners", near, partners),
+        check_every_s=_number(fields, "check_every_s", PERIOD_S, MAX_CHECK_S, least=MIN_CHECK_S),
         key_suffix_bytes=_number(fields, "key_bytes", 16, MAX_SUFFIX_BYTES),
         max_row_bytes=_number(fields, "max_row_bytes", 4 * KIB, MAX_ROW_BYTES),
         slots_per_period=_number(fields, "slots", 64, MAX_SLOTS, least=1),

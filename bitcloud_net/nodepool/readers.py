@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from bitcloud_net.core.audience import EVERYBODY, Standing, TableRow, audience_of
 from bitcloud_net.core.tables import Exposure, Table, TableRule
+from bitcloud_net.wire.range_index import item_of
 
 Standings: TypeAlias = Callable[[sqlite3.Connection, bytes, int], Standing]
 """Says what a key is to others in a period (``nodepool.standing``)."""
@@ -64,6 +65,27 @@ def related_to(db: sqlite3.Connection, readers: Readers) -> frozenset[bytes]:
         sorted(readers.plain),
     ).fetchall()
     return readers.all.union(key for (key,) in found)
+
+
+def hearsay(db: sqlite3.Connection, table: int, answers_for: frozenset[bytes]) -> list[bytes]:
+    """Return the items of a table's rows for whose owner nobody here answers: none of these keys
+    is the owner's own, or that of its publisher.
+    """
+    sql = "SELECT owner, period, id FROM np_row WHERE tbl = ?"
+    by_owner: dict[bytes, list[bytes]] = {}
+    for owner, period, row_id in db.execute(sql, (table,)):
+        by_owner.setdefault(owner, []).append(item_of(period, row_id))
+    return [
+        item
+        for owner, items in by_owner.items()
+        if answers_for.isdisjoint({owner, *_publishers_of(db, owner)})
+        for item in items
+    ]
+
+
+def _publishers_of(db: sqlite3.Connection, user: bytes) -> list[bytes]:
+    sql = "SELECT reader FROM np_audience WHERE tbl = ? AND key = ?"
+    return [reader for (reader,) in db.execute(sql, (Table.USER, user))]
 
 
 def is_public(db: sqlite3.Connection, key: bytes) -> bool:

@@ -28,13 +28,13 @@ from bitcloud_net.core.shards import (
     place_of,
     shared_span,
 )
-from bitcloud_net.core.tables import PROOFS, TableRule
+from bitcloud_net.core.tables import PROOFS, SyncKind, TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping
 from bitcloud_net.nodepool.loading import public_entries
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS
-from bitcloud_net.nodepool.readers import Readers, is_public, readers_of
+from bitcloud_net.nodepool.readers import Readers, hearsay, is_public, readers_of
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
 from bitcloud_net.wire.sync_payload import SHORT_ID_BYTES
@@ -100,6 +100,7 @@ class SessionReads:
         view = {number: await self._shared(number, meeting) for number in known}
         await self._add_narrow(view, meeting)
         await self._remove_expired(view, meeting.period)
+        await self._remove_hearsay(view, meeting)
         return view
 
     async def _shared(self, number: int, meeting: Meeting) -> RangeIndex:
@@ -177,6 +178,20 @@ class SessionReads:
         if proofs := view.get(PROOFS):
             oldest = max(0, period - PROOF_LIFE_PERIODS).to_bytes(PERIOD_BYTES, "big")
             proofs.change(remove=proofs.items(0, proofs.lower_bound(oldest)))
+
+    async def _remove_hearsay(self, view: Mapping[int, RangeIndex], meeting: Meeting) -> None:
+        """Of tables that come straight from the owner, leave what one of the two sides answers for:
+        as the owner, its gateway or its publisher.
+        """
+        straight = [n for n in view if (rule := self._rule(n)) and rule.sync is SyncKind.OWNER]
+        if not straight:
+            return
+        ours = await self.readers(meeting.ours, meeting.period)
+        theirs = await self.readers(meeting.theirs, meeting.period)
+        answers_for = ours.plain | ours.acts_for | theirs.plain | theirs.acts_for
+        for number in straight:
+            work = partial(hearsay, table=number, answers_for=answers_for)
+            view[number].change(remove=await self._database.read(work))
 
     async def readers(self, keys: frozenset[bytes], period: int) -> Readers:
         """Return in whose name who has shown these keys sees rows."""

@@ -33,6 +33,7 @@ from bitcloud_net.views import (
     SqlAnswer,
     Status,
     StatusChanged,
+    Synced,
     TestGrid,
     TestGridChanged,
     Transfer,
@@ -86,6 +87,7 @@ CALLS: Final[Mapping[str, Call]] = {
     "install_app": Call(arguments={"definition": str}, result=AppView),
     "uninstall_app": Call(arguments={"app": str}),
     "bans": Call(arguments={}, result=tuple[BanView, ...]),
+    "sync_rows": Call(arguments={"table": str}, result=Synced),
     "test_grid": Call(arguments={}, result=TestGrid | None),
     "set_running_nodes": Call(arguments={"count": int}, result=TestGrid),
 }

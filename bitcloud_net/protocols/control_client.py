@@ -25,6 +25,7 @@ from bitcloud_net.views import (
     Published,
     SqlAnswer,
     Status,
+    Synced,
     TestGrid,
     Transfer,
     WrittenRow,
@@ -190,6 +191,10 @@ class ControlClient:
     async def bans(self) -> tuple[BanView, ...]:
         """See ``Client``."""
         return cast(tuple[BanView, ...], await self._call("bans"))
+
+    async def sync_rows(self, table: str = "") -> Synced:
+        """See ``Client``."""
+        return cast(Synced, await self._call("sync_rows", table=table))
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""

@@ -47,6 +47,11 @@ class SyncLedger:
         self._oldest_s: int | None = None
         self._partners: OrderedDict[NodeId, bool] = OrderedDict()
 
+    @property
+    def moved(self) -> tuple[int, int]:
+        """Rows received and sent since the start."""
+        return self._received, self._sent
+
     def note(self, peer: NodeId, report: SyncReport, now_s: int) -> None:
         """Take over the report of a session that ended well."""
         self.sessions += 1

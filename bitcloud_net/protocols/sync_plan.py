@@ -13,6 +13,7 @@ from itertools import islice
 from random import Random
 from typing import Final, Protocol
 
+from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.partners import NodeRing, assign, may_ask, position_of
 from bitcloud_net.core.shards import neighbour_of
@@ -88,8 +89,7 @@ class SyncPlan:
         self._ring = NodeRing(())
         self._ring_period = -1
         self._dead: set[NodeId] = set()
-        self._last: dict[_Manner, float] = {}
-        self._spread = 1.0
+        self._next: dict[float, float] = {}  # when sets are due again, by their interval
 
     def sets(self) -> frozenset[int]:
         """Return the sets that are compared of their own accord."""
@@ -97,27 +97,19 @@ class SyncPlan:
 
     def wait_s(self, now: float) -> float:
         """Return how long nothing is due yet."""
-        last = self._last
-        return max(
-            0.0,
-            min(
-                last.setdefault(manner, now) + manner.interval_s * self._spread - now
-                for manner in self._manners()
-            ),
-        )
+        return max(0.0, min(self._when(manner, now) for manner in self._manners()) - now)
 
     def due(self, now: float) -> frozenset[int]:
         """Return the sets that are due, which count as compared from now on."""
         manners = self._manners()
-        wait_s = {manner: manner.interval_s * self._spread for manner in manners}
-        due = [
-            manner
-            for manner in manners
-            if now - self._last.get(manner, now) >= wait_s[manner] - LEAST_S / 2
-        ]
-        self._spread = self._random.uniform(0.5, 1.5)
-        self._last |= dict.fromkeys(due, now)
+        due = [manner for manner in manners if self._when(manner, now) <= now + LEAST_S / 2]
+        for interval_s in {manner.interval_s for manner in due}:
+            self._next[interval_s] = now + interval_s * self._random.uniform(0.5, 1.5)
         return frozenset(number for manner in due for number in manners[manner])
+
+    def _when(self, manner: _Manner, now: float) -> float:
+        """Return when sets are due; those that come equally often come together."""
+        return self._next.setdefault(manner.interval_s, now + manner.interval_s)
 
     async def choose(self, due: frozenset[int]) -> tuple[NodeId, frozenset[int]] | None:
         """Return a partner for some of these sets, and those that it is a partner for; None: there
@@ -196,11 +188,15 @@ class SyncPlan:
         return neighbour_of(position_of(node), self._depth())
 
 
-def asked_for(rules: Iterable[TableRule], table: str | None) -> frozenset[int] | None:
-    """Return the sets that a person asks for by a table's name, or all of them; None: there is no
-    such table, or its rows never leave this machine.
+def asked_for(rules: Iterable[TableRule], table: str) -> frozenset[int]:
+    """Return the set that a person asks for by a table's name; without one all there are.
+
+    Raises:
+        BadInput: ``unknown-table``: there is none, or its rows never leave this machine.
     """
     leaving = {rule.name: rule.table for rule in rules if rule.leaves}
-    if table is None:
+    if not table:
         return frozenset({PROOFS, *leaving.values()})
-    return frozenset({leaving[table]}) if table in leaving else None
+    if table not in leaving:
+        raise BadInput(f"no table {table} is shared with other nodes", code="unknown-table")
+    return frozenset({leaving[table]})

@@ -19,7 +19,7 @@ from blake3 import blake3
 
 from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.table_rules import DEFAULT_PARTNERS, Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Network, PeerChange, PeerConnected, ProtocolId, Stream
 from bitcloud_net.protocols import sync_ledger
@@ -31,9 +31,9 @@ from bitcloud_net.protocols.row_push import FAULT_BAN_S, RowPush
 from bitcloud_net.protocols.sync import SyncReport, reconcile
 from bitcloud_net.protocols.sync_answer import answer
 from bitcloud_net.protocols.sync_ledger import PeerAllowance, SyncLedger
-from bitcloud_net.protocols.sync_plan import PlannedRows, SyncPlan
+from bitcloud_net.protocols.sync_plan import PlannedRows, SyncPlan, asked_for
 from bitcloud_net.protocols.sync_side import Side
-from bitcloud_net.views import SyncHealth
+from bitcloud_net.views import Synced, SyncHealth
 from bitcloud_net.wire import sync_session as wire
 
 if TYPE_CHECKING:
@@ -176,13 +176,33 @@ class Syncer:
         """Ask for a session with a peer before the next assigned one."""
         self._want(peer)
 
-    async def compare_with(self, peer: NodeId) -> bool:
+    async def sync(self, table: str = "") -> Synced:
+        """Compare a table (without one: all) with some of the connected nodes now.
+
+        Cancel: safe; rows taken until then stay.
+
+        Raises:
+            BadInput: ``unknown-table``, or one whose rows never leave this machine.
+            Unavailable: ``nobody-connected``: no node could be asked.
+        """
+        sets = asked_for(self._rows.rules, table)
+        before = self._ledger.moved
+        peers = sorted(self._network.peers)
+        chosen = self._random.sample(peers, min(len(peers), DEFAULT_PARTNERS))
+        asked = [peer for peer in chosen if await self.compare_with(peer, sets)]
+        if not asked:
+            raise Unavailable("no other node can be asked now", code="nobody-connected")
+        received, sent = (now - then for now, then in zip(self._ledger.moved, before, strict=True))
+        return Synced(nodes=len(asked), received=received, sent=sent)
+
+    async def compare_with(self, peer: NodeId, sets: Collection[int] | None = None) -> bool:
         """Have a session with a peer now, whether it is connected or not; False when that failed.
+        ``sets`` None: all that are compared of their own accord.
 
         Cancel: safe; rows taken until then stay.
         """
         async with trio.open_nursery() as nursery:
-            ended_well = await self._pull(peer, nursery)
+            ended_well = await self._pull(peer, nursery, sets)
             nursery.cancel_scope.cancel()  # no second try: others can be asked
         return ended_well
 
@@ -256,16 +276,16 @@ class Syncer:
                 await self._step(nursery)
 
     async def _step(self, nursery: trio.Nursery) -> None:
-        """Have a session with one partner; one that is dead is replaced at once."""
-        due = self._plan.due(trio.current_time())
-        for _ in range(REPLACEMENTS):
-            chosen = await self._plan.choose(due)
-            if chosen is None:
-                break
+        """Compare what is due, each set with one partner; one that is dead is replaced at once."""
+        left = self._plan.due(trio.current_time())
+        dead = 0
+        while dead < REPLACEMENTS and (chosen := await self._plan.choose(left)) is not None:
             peer, sets = chosen
             if await self._pull(peer, nursery, sets):
-                break
-            self._plan.note_dead(peer)
+                left -= sets
+            else:
+                self._plan.note_dead(peer)
+                dead += 1
         await self._bring_strays(nursery)
 
     async def _bring_strays(self, nursery: trio.Nursery) -> None:

@@ -33,6 +33,7 @@ from bitcloud_net.api import (
     Published,
     SqlAnswer,
     Status,
+    Synced,
     SyncHealth,
     TestGrid,
     TestGridNode,
@@ -311,6 +312,11 @@ class FakeClient:
         """See ``Client``."""
         self._note("bans")
         return tuple(self.banned)
+
+    async def sync_rows(self, table: str = "") -> Synced:
+        """See ``Client``."""
+        self._note("sync_rows", table)
+        return Synced(nodes=3, received=2, sent=1)
 
     async def test_grid(self) -> TestGrid | None:
         """See ``Client``."""
