@@ -14,6 +14,7 @@ from bitcloud_net.core.table_rules import Table
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import open_row_store
 
+OWN_ROWS = sorted((Path(__file__).parents[1] / "snapshots").glob("own_rows-*.sql"))
 SNAPSHOTS = sorted((Path(__file__).parents[1] / "snapshots").glob("nodepool-*.sql"))
 
 
@@ -42,11 +43,13 @@ async def test_an_older_database_is_migrated(snapshot: Path, tmp_path: Path) -> 
 
 
 def test_there_is_a_snapshot() -> None:
-    assert SNAPSHOTS
+    """One of each version that was released."""
+    assert {path.stem for path in SNAPSHOTS} >= {"nodepool-1.0", "nodepool-1.3"}
+    assert {path.stem for path in OWN_ROWS} >= {"own_rows-1.0", "own_rows-1.1"}
 
 
-async def test_older_own_rows_keep_their_numbers(tmp_path: Path) -> None:
-    snapshot = Path(__file__).parents[1] / "snapshots" / "own_rows-1.0.sql"
+@pytest.mark.parametrize("snapshot", OWN_ROWS, ids=lambda path: path.stem)
+async def test_older_own_rows_keep_their_numbers(snapshot: Path, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "own-rows.db")
     connection.executescript(snapshot.read_text("utf-8"))
     connection.close()
