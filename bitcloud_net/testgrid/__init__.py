@@ -4,6 +4,9 @@
 controller; ``supervisor`` is the process that owns the nodes; ``node_process`` is one node.
 Everything lies below ``<home>/testgrid``: ``testgrid.json`` names the nodes, ``00``, ``01`` … are
 their homes.
+
+Nodes of a test grid do not audit each other: people switch them off for play, and nobody shall be
+banned for that (``settings.Settings.audits``).
 """
 
 from bitcloud_net.testgrid.controller import TestGridController, run_test_grid
