@@ -297,6 +297,9 @@ class DatabasePage(QWidget):
     def _on_failed(self, error: BaseException) -> None:
         self._job = None
         self._show_running(running=False)
+        why_offline = self._session.failure
+        if self._session.state is NodeState.OFFLINE and why_offline is not None:
+            error = why_offline
         text = explain_own(error)
         if isinstance(error, BadInput):
             near = suggestion(error.message, self._tables)

@@ -75,7 +75,7 @@ class Console:
             BadInput: ``sql-error``, ``sql-not-allowed``, ``sql-too-long`` or
             ``sql-takes-too-long``.
         """
-        if len(sql.encode()) > MAX_STATEMENT_BYTES:
+        if len(sql.encode("utf-8", "surrogatepass")) > MAX_STATEMENT_BYTES:
             raise BadInput("the statement is too long", code="sql-too-long")
         async with self._one_at_a_time:
             run = _Run(self._path, self._period)

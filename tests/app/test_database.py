@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from desk import Desk
+from fake_client import FakeClient, failing_opener
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QPlainTextEdit
@@ -30,6 +31,7 @@ from app.models.statements import EXAMPLES, MAX_KEPT, StatementHistory
 from app.pages.database import DatabasePage
 from app.preferences import Preferences
 from app.save_text import save_text
+from app.session import NodeState
 from app.widgets.answer_grid import MAX_COPIED_CELLS
 from app.widgets.sql_editor import token_spans
 from bitcloud_net.api import BadInput, LocalFault, SqlAnswer
@@ -103,6 +105,17 @@ def test_an_error_says_what_and_the_way_out(page: DatabasePage, qtbot: QtBot) ->
     assert "syntax error" in page._error.accessibleName()
     ask(page, qtbot, "SELECT 1")
     assert page._stack.currentWidget() is page.grid
+
+
+def test_without_a_node_it_says_why_there_is_none(make_desk, qtbot: QtBot) -> None:  # type: ignore[no-untyped-def]
+    client = FakeClient()
+    missing = BadInput("x", code="no-home")
+    desk: Desk = make_desk(client, failing_opener(missing, client))
+    qtbot.waitUntil(lambda: desk.session.state is NodeState.OFFLINE)
+    desk.window.show_page("database")
+    page = desk.window.database
+    ask(page, qtbot, "SELECT 1")
+    assert "no identity on this computer yet" in page._error.accessibleName()
 
 
 @pytest.mark.parametrize(

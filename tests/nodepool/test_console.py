@@ -118,6 +118,7 @@ HOSTILE = [
     "SELECT * FROM nothing",
     "SELECT nothing FROM user",
     "SELECT '\0'; DROP TABLE user",
+    "SELECT '\ud800'",
     "SELECT " + "(" * 200 + "1" + ")" * 200,
     "SELECT " + "+".join(["1"] * 5_000),
     "SELECT " + " UNION ALL SELECT ".join(["1"] * 100),
