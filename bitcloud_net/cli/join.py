@@ -86,6 +86,10 @@ async def joined(client: Client, out: Output, role: str) -> Membership:
     Raises:
         Unavailable: ``join-held``: another program held the search.
     """
+    member = await client.join(role=role, wait=False)
+    if member.state is not MembershipState.MINING:
+        return member
+    out.note(f"{line(member)}; Ctrl-C holds it")
     over = False
     try:
         async with _shown_progress(client, out, role):

@@ -19,8 +19,8 @@ class Miner(FakeClient):
     """Finds an identity as soon as somebody waits for it."""
 
     async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
-        await super().join(role=role, wait=False)
-        if self.members[role].state is MembershipState.MINING:
+        member = await super().join(role=role, wait=False)
+        if wait and member.state is MembershipState.MINING:
             self.mine(7)
             self.mine(5, found=True)
         return self.members[role]
@@ -75,7 +75,7 @@ def test_storage_is_lent_as_soon_as_it_may_be(bitcloud: Any, miner: Miner, home:
 def test_contributing_joins_first(bitcloud: Any, miner: Miner, home: Path) -> None:
     assert bitcloud("contribute", "10GiB", "--json").document["on"]
     kinds = [call[0] for call in miner.calls]
-    assert kinds == ["contribute", "join", "contribute"]
+    assert kinds == ["contribute", "join", "join", "contribute"]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,10 @@ def test_what_does_not_go_together(
 async def test_who_waits_is_told_that_another_program_held_it() -> None:
     class Held(FakeClient):
         async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
-            return Membership(state=MembershipState.PAUSED, role=role)
+            state = MembershipState.PAUSED if wait else MembershipState.MINING
+            return Membership(state=state, role=role)
 
-    out: Any = type("Quiet", (), {"shows_progress": False})()
+    out: Any = type("Quiet", (), {"shows_progress": False, "note": lambda _, line: None})()
     with pytest.raises(verb.Unavailable, match="bitcloud join --role gateway"):
         await verb.joined(Held(), out, "gateway")
 

@@ -119,3 +119,43 @@ def test_a_node_is_let_in_when_it_has_mined(program: Program, tmp_path: Path) ->
     finally:
         for node in (first, second):
             assert stop(node) == 0
+
+
+def test_ctrl_c_holds_the_search_of_a_node_that_runs(program: Program) -> None:
+    """Also when it was asked for over the control socket, and the node goes on."""
+    ask_for(program, bits=ENDLESS_BITS)
+    node = program.start("node", "run")
+    try:
+        first_line(node)
+        asking = program.start("join", stderr=subprocess.PIPE)
+        until_noted(program, 10)
+        asking.kill()  # the search is the node's: it goes on without who asked for it
+        asking.communicate(timeout=PATIENCE_S)
+        assert program.run("join", "--status")["state"] == "mining"
+        asking = program.start("join", stderr=subprocess.PIPE)
+        assert asking.stderr is not None
+        assert "Ctrl-C holds it" in asking.stderr.readline()
+        asking.send_signal(signal.SIGINT)
+        _, err = asking.communicate(timeout=PATIENCE_S)
+        assert "go on with: bitcloud join" in err
+        assert program.run("join", "--status")["state"] == "paused"
+    finally:
+        assert stop(node) == 0
+
+
+def test_one_command_from_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    words = ("--name", "Mary", "--no-passphrase", "--network", "test-one", "--capacity", "64MiB")
+    program = Program(home=home)
+    made = program.start("join", *words)
+    out, _ = made.communicate(timeout=PATIENCE_S)
+    assert made.returncode == 0
+    identity, member = map(json.loads, out.splitlines())
+    assert len(identity["words"]) == 24
+    assert member["state"] == "open"
+    node = program.start("node", "run")
+    try:
+        first_line(node)
+        assert program.run("status")["contribution"]["on"], "what was asked for is remembered"
+    finally:
+        assert stop(node) == 0

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.errors import BadInput, LocalFault
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import MIB
 from bitcloud_net.settings import load_settings, save_settings
@@ -123,6 +123,24 @@ async def test_a_waiting_join_ends_when_somebody_holds_the_search(
                 pass
             await mary.client.pause_join()
         assert states == [MembershipState.PAUSED]
+
+
+async def test_a_search_that_cannot_be_noted_is_told_and_ends_nothing_else(
+    world: Any, clock: MockClock
+) -> None:
+    async with world(nodes=1) as grid:
+        mary = await grid.join("Mary")
+        await rules_of(mary, bits=HARD)
+        (mary.home / "mining").write_text("a file where the folder should be")
+        with pytest.raises(LocalFault) as caught:
+            await mary.client.join()
+        assert caught.value.code == "cannot-write"
+        assert (await mary.client.membership()).state is MembershipState.NONE
+        assert (await mary.client.status()).person == "Mary", "the node lives on"
+        (mary.home / "mining").unlink()
+        await mary.client.join(wait=False)
+        assert (await mary.client.membership()).state is MembershipState.MINING
+        await mary.client.pause_join()
 
 
 async def test_a_search_goes_on_after_a_restart(world: Any, clock: MockClock) -> None:
