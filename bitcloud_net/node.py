@@ -150,6 +150,7 @@ async def open_node(
                 _nodepool(home),
                 clock=clock,
                 admission=admission,
+                beacon=beacons,
                 node=identity.node.node_id,
                 persons=(identity.user.public,),
                 is_light=settings.light,

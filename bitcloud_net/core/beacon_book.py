@@ -1,7 +1,8 @@
 """What one node has heard of the committees, and the values that follow from it.
 
 No clock and no network: words go in as they come, in any order and as often as they like; values
-come out. Two books with the same words, committees and days say the same.
+come out. Two books with the same words, committees and days say the same. One thread writes; values
+may be asked for from others.
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ class BeaconBook:
         """
         before = self.settled(period - 1)
         if before is None:
-            known = [other for other in self._days if other <= day]
+            known = [other for other in tuple(self._days) if other <= day]
             before = self._days[max(known)] if known else self._genesis
         return beacons.fallback(before, period)
 
@@ -233,13 +234,16 @@ class BeaconBook:
         return self._pages.get(period) or _Page()
 
     def _secrets_of(self, period: int) -> dict[NodeId, bytes] | None:
-        if period not in self._counted:
-            self._counted[period] = beacons.counted(
+        try:
+            return self._counted[period]
+        except KeyError:
+            found = beacons.counted(
                 self._page(period - SEEN_AHEAD).words,
                 self._page(period - SECRET_AHEAD).secrets,
                 self.committee(period),
             )
-        return self._counted[period]
+        self._counted[period] = found
+        return found
 
     def _members_near(self, period: int) -> frozenset[NodeId]:
         seated = (self.committee(period + ahead).members for ahead in range(PROMISE_AHEAD + 1))

@@ -150,7 +150,8 @@ def mark_of(voter: NodeId, member: NodeId, secret: bytes) -> bytes:
 
 def stated(words: Words, committee: Committee) -> bytes | None:
     """Return the value that two thirds of the committee state in the words of its period."""
-    said = Counter(word.value for word in words.values() if word.member in committee.members)
+    everybody = tuple(words.values())  # at once: others may be writing
+    said = Counter(word.value for word in everybody if word.member in committee.members)
     del said[b""]
     found = [value for value, count in said.items() if count >= committee.quorum]
     return found[0] if len(found) == 1 else None
@@ -165,11 +166,12 @@ def counted(
     shown. None: a majority has seen some that are not among them, so that we miss a row. Costs
     a hash for each voter and secret.
     """
-    voters = [word for word in words.values() if word.member in committee.members and word.seen]
+    everybody = tuple(words.values())  # at once: others may be writing
+    voters = [word for word in everybody if word.member in committee.members and word.seen]
     unknown = {word.member: set(word.seen) for word in voters}
     found: dict[NodeId, bytes] = {}
     for member in committee.members & shown.keys():
-        for secret in shown[member]:
+        for secret in tuple(shown[member]):
             votes = 0
             for word in voters:
                 mark = mark_of(word.member, member, secret)

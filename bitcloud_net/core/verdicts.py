@@ -94,7 +94,7 @@ def bad_periods(
         if not speakers:
             continue
         lot = lot_of(period)
-        if lot.quorum and len(speakers & lot.believed) >= lot.quorum:
+        if lot.quorum and len(speakers.intersection(lot.seats)) >= lot.quorum:
             bad.append(period)
     return bad
 

@@ -8,7 +8,7 @@ writer.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bitcloud_net.core.app_tables import parse_definition
 from bitcloud_net.core.beacons import DAYS_PER_ROW, FIRST_PERIOD, WORD_LIFE_PERIODS
@@ -17,7 +17,6 @@ from bitcloud_net.core.certificates import certificate_of
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import rank
 from bitcloud_net.core.row_bodies import BeaconBody, CertificateBody, DefinitionBody, IdentityBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, rule_of
@@ -25,6 +24,7 @@ from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.belonging import Belonging
+from bitcloud_net.nodepool.fault_room import FaultRoom
 from bitcloud_net.nodepool.keeping import Keeper
 from bitcloud_net.nodepool.node_age import forget_ages, note_age
 from bitcloud_net.nodepool.outcome import Fate, Outcome
@@ -42,8 +42,6 @@ SLACK_PERIODS = 1
 MAX_SHARING_SLOT = 4
 """Rows that one slot may have. More than one convicts the owner, but all nodes must hold the same
 rows whatever came first, and a person who uses one key on a few computers is not cut off."""
-MAX_FAULTS_PER_TARGET = 16
-"""Fault rows about one node (R-NP-07)."""
 LASTING = (Table.IDENTITY, Table.CERTIFICATE)
 """What a node says once and for long: only a fraud takes it away, and not some hours of faults."""
 MAX_APP_TABLE_BYTES = 64 * MIB
@@ -64,9 +62,12 @@ class Acceptance:
         now: int,
         admission: Admission,
         registry: AppRegistry,
+        beacon: Callable[[int], bytes],
         keeper: Keeper | None = None,
     ) -> None:
-        """``keeper`` says what of the rows of others is kept here; None: these are our own."""
+        """``beacon`` is that of a period. ``keeper`` says what of the rows of others is kept here;
+        None: these are our own.
+        """
         self.db = self._db = connection
         self._waiting = waiting
         self._tally = tally
@@ -74,6 +75,7 @@ class Acceptance:
         self.admission = admission
         self.registry = registry
         self._keeper = keeper
+        self._fault_room = FaultRoom(connection, now, beacon)
         self.writer = RowWriter(connection, registry)
         self._belonging = Belonging(connection, admission)
         self.unparked: list[Outcome] = []
@@ -110,7 +112,7 @@ class Acceptance:
             return self._park(row, missing)
         if not own:
             self._check_room(row, held)
-        if row.table is Table.FAULT and held is None:
+        if row.table is Table.FAULT:
             self._make_room_among_faults(row)
         self._write(row, held)
         return Outcome(fate=Fate.ACCEPTED, row=row)
@@ -218,20 +220,9 @@ class Acceptance:
         return True
 
     def _make_room_among_faults(self, row: SignedRow) -> None:
-        """Keep the 16 faults of a target that come first in the day's order, on every node the
-        same.
-        """
-        target = row.key_suffix
-        held = self._db.execute(
-            "SELECT key, auditor FROM fault WHERE target = ?", (target,)
-        ).fetchall()
-        if len(held) < MAX_FAULTS_PER_TARGET:
-            return
-        day = (self.now // DAY_PERIODS).to_bytes(8, "big")
-        last, key = max((rank(day, NodeId(target), auditor), key) for key, auditor in held)
-        if rank(day, NodeId(target), NodeId(row.owner)) > last:
-            raise Malformed("others speak about this node already", code="faults-full")
-        self._drop("tbl = ? AND key = ?", (Table.FAULT, key))
+        outdone = self._fault_room.make(row)
+        if outdone is not None:
+            self._drop("tbl = ? AND key = ?", (Table.FAULT, outdone))
 
     def ban(self, ban: Ban, *, proof: str = "") -> bool:
         """Note a ban and what it rests on (auditors' words, or a proof of some kind), and drop what
@@ -301,6 +292,8 @@ class Acceptance:
     def sweep(self) -> None:
         """Drop rows that expired more than ``SLACK_PERIODS`` ago."""
         self._drop("expires < ?", (self.now - SLACK_PERIODS,))
+        for key in self._fault_room.outlived():
+            self._drop("tbl = ? AND key = ?", (Table.FAULT, key))
         self._sweep_proofs()
         self._db.execute("DELETE FROM np_ban WHERE until < ?", (self.now - MEMORY_PERIODS,))
         forget_service(self._db, self.now)

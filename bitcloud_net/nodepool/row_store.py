@@ -67,6 +67,11 @@ MAX_REMEMBERED_REFUSALS = 16_384
 _REPLAY_ROWS = 4 * BATCH_ROWS  # own rows compared at start; a killed process lost at most one batch
 
 
+def number_alone(period: int) -> bytes:
+    """Return what stands for the random value of a period where there is none."""
+    return period.to_bytes(8, "big")
+
+
 class PeriodClock(Protocol):
     """What the store needs of a clock."""
 
@@ -86,12 +91,14 @@ class RowStore:
         own: OwnRows,
         clock: PeriodClock,
         admission: Admission,
+        beacon: Callable[[int], bytes],
         keeping: Keeping,
         depth_rule: DepthRule,
     ) -> None:
         self.database = database
         self.keeping = keeping
         self.admission = admission
+        self._beacon = beacon
         self._registry = AppRegistry()
         self._own = own
         self._clock = clock
@@ -412,6 +419,7 @@ class RowStore:
                 now=now,
                 admission=self.admission,
                 registry=self._registry,
+                beacon=self._beacon,
                 keeper=None if source is None else Keeper(self.keeping, db, now),
             )
             return work(acceptance), acceptance
@@ -450,6 +458,7 @@ async def open_row_store(
     *,
     clock: PeriodClock,
     admission: Admission = FREE,
+    beacon: Callable[[int], bytes] = number_alone,
     node: NodeId | None = None,
     persons: Iterable[bytes] = (),
     depth_rule: DepthRule = DepthRule(),  # noqa: B008 - it is frozen
@@ -458,8 +467,9 @@ async def open_row_store(
 ) -> AsyncIterator[RowStore]:
     """Open or make the nodepool in ``folder``, which must exist and belongs to one process.
 
-    ``admission`` is what the network asks of a node; by default nothing. ``node`` and ``persons``
-    are the keys whose rows this machine keeps; without a node it keeps what is offered. One that
+    ``admission`` is what the network asks of a node; by default nothing. ``beacon`` is the random
+    value of a period; it is asked in the writer's thread, too. ``node`` and ``persons`` are the
+    keys whose rows this machine keeps; without a node it keeps what is offered. One that
     ``is_light`` keeps only those, a sample of nodes, and whom it follows.
 
     A damaged shared database is set aside and begun anew with the own rows; the rest comes back
@@ -478,6 +488,7 @@ async def open_row_store(
             own=own,
             clock=clock,
             admission=admission,
+            beacon=beacon,
             keeping=keeping,
             depth_rule=depth_rule,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -46,7 +47,9 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FixedClock) -> AsyncIterator[RowStore]:
-    async with open_row_store(tmp_path, clock=clock, run=on_the_spot) as opened:
+    async with open_row_store(
+        tmp_path, clock=clock, beacon=clock_beacon, run=on_the_spot
+    ) as opened:
         for key in KEYS:
             await write_node(opened, key)
         yield opened
@@ -162,6 +165,37 @@ async def test_at_most_sixteen_faults_for_a_target_and_the_same_everywhere(
             assert store.counts[Table.FAULT] == 16
             kept.append((await view_of(store, NOW))[Table.FAULT].items(0, 99))
     assert kept[0] == kept[1] == kept[2] == kept[3]
+
+
+async def test_a_large_network_bans_by_other_auditors_in_each_period_whatever_a_crowd_says(
+    store: RowStore, clock: FixedClock
+) -> None:
+    """Of 120 nodes, 16 others have seats in each period; 40 without one speak first, to take the
+    places of those who have.
+    """
+    many = [key_of(f"many {at}") for at in range(120)]
+    for key in many:
+        await write_node(store, key)
+    target, crowd = many[0], many[80:]
+    judge, _ = judge_of(store, clock, [])
+    bans: list[Ban] = []
+    for _ in range(4):
+        clock.forward(1)
+        period = clock.period()
+        nodes = await Queries(store.database).nodes(period=period)
+        candidates = [node.candidate for node in nodes]
+        seats = draw(clock_beacon(period), target.node_id, candidates, period=period).seats
+        body = FaultBody(reason=FaultReason.CORRUPT_DATA, count=1, recent=1)
+        speakers = crowd + [key for key in many[:80] + KEYS if key.node_id in seats]
+        for key in speakers:
+            with suppress(BadInput):  # faults-full
+                await store.write(Table.FAULT, target.public, body, signer=key)
+        bans += await judge.review()
+    assert [ban.target for ban in bans] == [target.node_id]
+    assert store.counts[Table.FAULT] <= 4 * 16
+    clock.forward(6)
+    await store.sweep()
+    assert store.counts[Table.FAULT] == 16
 
 
 async def test_a_proof_bans_a_node_at_once_but_never_takes_a_persons_files(

@@ -18,7 +18,7 @@ from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import PROOFS, Role, Table
 from bitcloud_net.core.verdicts import FaultReason
 from bitcloud_net.net.memory_network import MemoryHub
-from bitcloud_net.nodepool.acceptance import MAX_FAULTS_PER_TARGET
+from bitcloud_net.nodepool.fault_room import MAX_FAULTS
 
 MEMBERS = 12
 NODE = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=0, used=0)
@@ -120,7 +120,7 @@ async def test_all_nodes_keep_the_same_sixteen_faults_whatever_came_first(
             row = make_row(Table.FAULT, target.public, body, signer=auditor, **numbers)
             await chance.choice(members).store.accept_many([row.raw], source=None)
         await until(lambda: same(members), 1_200)
-        assert members[0].store.counts[Table.FAULT] == MAX_FAULTS_PER_TARGET
+        assert members[0].store.counts[Table.FAULT] == MAX_FAULTS
 
 
 @pytest.mark.parametrize("table", [Table.NODE, Table.USER])
