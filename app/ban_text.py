@@ -46,12 +46,22 @@ _PROOFS = {
     "number": "two different rows with one number, both signed by its key",
     "slot": "two different rows in one slot, both signed by its key",
     "identity": "an identity that was not earned",
+    "audit": "a wrong answer to an audit, signed by its key",
+    "block": "a block that is not the file's, signed by its key",
+    "receipt": "a receipt for what is not the file's, signed by its key",
 }
+_FALSE_CLAIMS = ("audit", "block", "receipt")
+_CLAIM = (
+    "Its key signed what is not true about a file.",
+    "Check the disk and the memory of this computer, and that its program is the right one.",
+)
 
 
-def ban_text(reason: str) -> ErrorText:
+def ban_text(ban: BanView) -> ErrorText:
     """Return why a node is banned, and what its owner can do."""
-    sentence, advice = _REASONS.get(reason, ("It broke the rules.", "The log may say more."))
+    sentence, advice = _REASONS.get(ban.reason, ("It broke the rules.", "The log may say more."))
+    if ban.proof in _FALSE_CLAIMS:
+        sentence, advice = _CLAIM
     return ErrorText(sentence=tr(sentence), advice=tr(advice))
 
 

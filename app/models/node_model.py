@@ -46,7 +46,7 @@ class NodeLine:
 
     def spoken(self, now_s: int) -> str:
         """All of it, for a screen reader."""
-        why = f", {ban_text(self.ban.reason).sentence}" if self.ban is not None else ""
+        why = f", {ban_text(self.ban).sentence}" if self.ban is not None else ""
         return f"{self.name}, {self.state(now_s)}{why}, {self.room}"
 
 
@@ -104,6 +104,6 @@ class NodeModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return line.spoken(self._now_s)
         if role == Qt.ItemDataRole.ToolTipRole:
-            why = ban_text(line.ban.reason).sentence if line.ban is not None else ""
+            why = ban_text(line.ban).sentence if line.ban is not None else ""
             return as_tooltip(f"{line.node.node} {why}".strip())
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from app.text import shown
+from app.text import as_tooltip, shown
 from bitcloud_net.api import Transfer
 
 TRANSFER_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -66,6 +66,8 @@ class TransferModel(QAbstractListModel):
             return None
         if role == TRANSFER_ROLE:
             return transfer
+        if role == Qt.ItemDataRole.ToolTipRole and self._spoken is not None:
+            return as_tooltip(self._spoken(transfer))  # a long reason does not fit its line
         if role == Qt.ItemDataRole.AccessibleTextRole and self._spoken is not None:
             return self._spoken(transfer)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):

@@ -95,7 +95,7 @@ class _NodeDelegate(QStyledItemDelegate):
             return
         upper = QRectF(box.left(), box.top() + 6, box.width(), 20)
         lower = QRectF(box.left(), box.top() + 25, box.width(), 16)
-        state, why = line.state(now_s()), ban_text(line.ban.reason).sentence
+        state, why = line.state(now_s()), ban_text(line.ban).sentence
         draw_line_of_text(painter, upper, state, font(SMALL_PX, MEDIUM), tokens.error, align=align)
         draw_line_of_text(painter, lower, why, font(CAPTION_PX), tokens.second, align=align)
 

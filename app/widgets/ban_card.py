@@ -47,7 +47,7 @@ class BanCard(NoticeCard):
             self._show(ban, [each for each in own if each is not ban])
 
     def _show(self, ban: BanView, before: list[BanView]) -> None:
-        text = ban_text(ban.reason)
+        text = ban_text(ban)
         left_s = max(MINUTE_S, ban.until_s - now_s())
         self.say(
             self.tr("This computer is banned until {when}").format(

@@ -28,6 +28,8 @@ from bitcloud_net.api import (
     NodeView,
     SyncHealth,
 )
+from bitcloud_net.core.verdicts import FRAUD, FaultReason
+from bitcloud_net.nodepool.proofs import ProofKind
 
 LEFT = Qt.MouseButton.LeftButton
 MINUTES = 60
@@ -213,9 +215,19 @@ def test_a_proof_is_enough() -> None:
     assert evidence_text(ban_of("x", statements=())) == ""
 
 
+def test_every_reason_and_every_proof_has_words() -> None:
+    unknown = ban_text(ban_of("x", reason="no such reason"))
+    for reason in [reason.text for reason in FaultReason] + [FRAUD]:
+        assert ban_text(ban_of("x", reason=reason)) != unknown
+    for kind in ProofKind:
+        assert proof_text(kind) != proof_text("no such proof")
+    false_claim = ban_text(ban_of("x", reason=FRAUD, proof=ProofKind.BLOCK))
+    assert "not true about a file" in false_claim.sentence
+
+
 def test_strangers_words_in_a_ban_are_ours(desk: Desk, qtbot: QtBot) -> None:
     evil = "<b>x</b>\u202e"
-    assert "<" not in str(ban_text(evil))
+    assert "<" not in str(ban_text(ban_of("x", reason=evil)))
     assert "<" not in proof_text(evil)
     desk.window.show_page("network")
     told(desk, ban_of("n4", name=evil, reason=evil))
