@@ -460,6 +460,7 @@ def _nodepool(verbs: Subparsers) -> None:
         bitcloud simulate --nodes 1000 --push --svg curve.svg
         bitcloud simulate --nodes 300 --liars 40
         bitcloud simulate --nodes 300 --split 16 --json
+        bitcloud simulate --shards --nodes 60 --rows 1200 --off 70 --svg shards.svg
         """,
     )
     for name, value, help_ in (
@@ -476,6 +477,9 @@ def _nodepool(verbs: Subparsers) -> None:
             f"--{name}", type=values.count, default=value, metavar="N", help=f"{help_} ({value})"
         )
     simulate.add_argument("--push", action="store_true", help="push as well as pull")
+    simulate.add_argument(
+        "--shards", action="store_true", help="how a table that grows is cut, and grows together"
+    )
     simulate.add_argument("--svg", metavar="FILE", help="draw the curve into FILE")
 
 

@@ -17,8 +17,9 @@ from bitcloud_net.cli.session import client_of, home_of
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.table_text import Cell, csv_text, json_objects, json_text, plain_cell
 from bitcloud_net.nodepool.console import Console, Table
-from bitcloud_net.simulator.curve import draw
+from bitcloud_net.simulator.curve import draw, draw_shards
 from bitcloud_net.simulator.scenario import Outcome, Scenario
+from bitcloud_net.simulator.shards import ShardScenario, simulate_shards
 from bitcloud_net.simulator.world import simulate as run_scenario
 
 APP_CHARS = 16
@@ -89,6 +90,8 @@ def _save_whole(path: Path, content: str, *, force: bool) -> None:
 
 def simulate(arguments: Namespace, out: Output) -> int:
     """Run a network in virtual time; exit 1 when not every node got everything."""
+    if arguments.shards:
+        return _simulate_shards(arguments, out)
     scenario = Scenario(
         nodes=arguments.nodes,
         rows=arguments.rows,
@@ -107,6 +110,34 @@ def simulate(arguments: Namespace, out: Output) -> int:
         _save(arguments.svg, draw(outcome))
     out.answer(asdict(outcome), _story(outcome))
     return DONE if outcome.steps[-1].complete == 1.0 else FAILED
+
+
+def _simulate_shards(arguments: Namespace, out: Output) -> int:
+    scenario = ShardScenario(
+        nodes=arguments.nodes,
+        rows=arguments.rows,
+        off=arguments.off / 100,
+        seed=arguments.seed,
+    )
+    if scenario.nodes < 20 or scenario.rows < 100:
+        raise BadInput("at least 20 nodes and 100 rows", code="bad-scenario")
+    outcome = simulate_shards(scenario)
+    if arguments.svg is not None:
+        _save(arguments.svg, draw_shards(outcome))
+    heading = ("period", "rows", "depth", "held by a node", "nodes that hold the rarest", "lost")
+    rows = [
+        (
+            str(stand.period),
+            f"{stand.rows:,}",
+            f"{stand.depth:.2f}",
+            f"{stand.kept:.0%}",
+            str(stand.fewest),
+            str(stand.lost),
+        )
+        for stand in outcome.stands[::3]
+    ]
+    out.answer(asdict(outcome), text.table([heading, *rows]))
+    return FAILED if outcome.lost else DONE
 
 
 def _table(found: Table) -> list[str]:

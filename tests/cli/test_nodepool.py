@@ -116,6 +116,15 @@ def test_simulate(bitcloud: Any, tmp_path: Path) -> None:
     assert document["scenario"]["nodes"] == 40
 
 
+def test_simulate_shards(bitcloud: Any, tmp_path: Path) -> None:
+    picture = tmp_path / "shards.svg"
+    result = bitcloud("simulate", "--shards", "--nodes", "20", "--rows", "120", "--svg", picture)
+    assert result.status == 0
+    assert "depth" in result.out
+    assert picture.read_text("utf-8").startswith("<svg")
+    assert bitcloud("simulate", "--shards", "--nodes", "5").status == 1
+
+
 def test_simulate_says_when_rows_do_not_get_everywhere(bitcloud: Any) -> None:
     result = bitcloud("simulate", "--nodes", "200", "--rows", "10", "--steps", "2")
     assert result.status == 1

@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from bitcloud_net.protocols.row_push import RELAY_PEERS
-from bitcloud_net.simulator.curve import draw
+from bitcloud_net.simulator.curve import draw, draw_shards
 from bitcloud_net.simulator.scenario import Scenario
+from bitcloud_net.simulator.shards import ShardScenario, simulate_shards
 from bitcloud_net.simulator.world import ROW_BYTES, simulate
 
 
@@ -67,4 +68,19 @@ def test_the_curve_is_a_picture() -> None:
     outcome = simulate(Scenario(nodes=50, rows=20, seed=11))
     picture = ET.fromstring(draw(outcome))
     assert picture.tag.endswith("svg")
+    assert len(picture.findall("{*}polyline")) == 2
+
+
+@pytest.mark.parametrize("off", [0.0, 0.7])
+def test_a_table_is_cut_deeper_and_grows_together_again_without_losing_a_row(off: float) -> None:
+    """Under load: rows come and go all the time, and where 70 % switch off it is at the worst."""
+    outcome = simulate_shards(ShardScenario(nodes=60, rows=1_200, off=off, seed=3))
+    assert outcome.deepest == 3.0
+    assert outcome.lost == 0
+    largest = [stand for stand in outcome.stands if stand.rows == 1_200]
+    assert min(stand.kept for stand in largest) < 0.35, "a node holds a quarter, and its own"
+    end = outcome.stands[-1]
+    assert (end.rows, end.depth) == (240, 1.0)
+    assert end.kept > 0.98, "at depth 1 everybody holds everything again"
+    picture = ET.fromstring(draw_shards(outcome))
     assert len(picture.findall("{*}polyline")) == 2
