@@ -19,7 +19,7 @@ from .conftest import Open
 
 
 def beacons_of(machine: Machine) -> Beacons:
-    beacons = machine.client._parts.syncer._beacon
+    beacons = machine.client._parts.syncer._plan._beacon
     assert isinstance(beacons, Beacons)
     return beacons
 
