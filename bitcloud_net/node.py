@@ -357,7 +357,15 @@ class _Builder:
             on_fault=self._punish,
         )
         publisher = Publisher(
-            library, grid, clients, reader, repairer, OwnFiles(), self._log, self._random.randbytes
+            library,
+            grid,
+            clients,
+            reader,
+            repairer,
+            OwnFiles(),
+            self._log,
+            self._random.randbytes,
+            on_fault=self._complaints.note,
         )
         return Parts(
             home=self._home,

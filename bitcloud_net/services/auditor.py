@@ -2,8 +2,8 @@
 
 Once in each period, at a moment of our own: for every target that our seat is drawn for, one probe.
 A target that works leaves no trace. For one that fails there is a single fault row, signed again
-with a higher count each time. When fewer than half of all we tried answer, our own line is
-probably down, and we say nothing about who is away.
+with a higher count each time. When fewer than half of all we tried answer in time, it is probably
+our own line or computer, and we say nothing about who is away or slow.
 
 All auditors of a target together ask it for two leaves of what it holds; for many more once one of
 them has said that it lacks something, so that a real loss comes before a quorum.
@@ -11,6 +11,7 @@ them has said that it lacks something, so that a real loss comes before a quorum
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import trio
 
 from bitcloud_net.core.audit import leaves_to_ask
-from bitcloud_net.core.errors import BadInput, Unavailable
+from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.lots import Electorate, may_sit
 from bitcloud_net.core.row_bodies import MAX_FAULT_COUNT, Body, FaultBody
@@ -33,6 +34,8 @@ from bitcloud_net.nodepool.queries import Fault, Node
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
+log = logging.getLogger(__name__)
+
 PROBES_AT_ONCE: Final = 8
 """Probes under way; a period has time for thousands."""
 EARLIEST, LATEST = 0.1, 0.8
@@ -42,6 +45,8 @@ enough that the statements arrive before it ends."""
 Probe: TypeAlias = Callable[[NodeId, int], Awaitable[FaultReason | None]]
 """Tries a target, asking it for so many leaves, and returns what is wrong with it, or None. It
 limits its own time."""
+OURS_PERHAPS: Final = frozenset({FaultReason.PING_TIMEOUT, FaultReason.TOO_SLOW})
+"""What a line that is down, or a computer that is overloaded, finds everywhere."""
 SUSPICIONS: Final = frozenset({FaultReason.WRONG_AUDIT, FaultReason.CORRUPT_DATA})
 """Statements of the last six periods that make all auditors look at what a target holds."""
 
@@ -111,7 +116,10 @@ class Auditor:
         while True:
             left_s = PERIOD_S - self._clock.now_s() % PERIOD_S
             await trio.sleep(left_s + self._random.uniform(EARLIEST, LATEST) * PERIOD_S)
-            await self.audit()
+            try:
+                await self.audit()
+            except LocalFault as fault:  # our disk; another period may be better
+                log.warning("no audits in this period: %s", fault)
 
     async def audit(self) -> Mapping[NodeId, FaultReason | None]:
         """Audit this period's targets now, write what failed, and return what was found."""
@@ -123,9 +131,9 @@ class Auditor:
         said = await self._queries.statements(period)
         suspects = {item.target for item in said if item.reason in SUSPICIONS}
         found = await self._try(duties, suspects)
-        answered = sum(reason is not FaultReason.PING_TIMEOUT for reason in found.values())
+        in_time = sum(reason not in OURS_PERHAPS for reason in found.values())
         for target, reason in found.items():
-            if reason is FaultReason.PING_TIMEOUT and not may_report(answered, len(found)):
+            if reason in OURS_PERHAPS and not may_report(in_time, len(found)):
                 continue
             if reason is not None:
                 await self._say(target, reason, period)

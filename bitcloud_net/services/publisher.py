@@ -23,7 +23,7 @@ import trio
 
 from bitcloud_net.core.caps import SECRET_BYTES, ReadCap
 from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.errors import BadInput, BitcloudError, Refused, Unavailable
+from bitcloud_net.core.errors import BadInput, BitcloudError, PeerFault, Refused, Unavailable
 from bitcloud_net.core.health import classify
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.placement import receipts_needed
@@ -110,7 +110,10 @@ class Publisher:
         files: Files,
         jobs: Jobs | None,
         random_bytes: Callable[[int], bytes],
+        on_fault: Callable[[PeerFault], None] = lambda fault: None,
     ) -> None:
+        """``on_fault`` hears of nodes whose receipts are for something else."""
+        self._on_fault = on_fault
         self.library = library
         self._grid = grid
         self._clients = clients
@@ -181,6 +184,9 @@ class Publisher:
             if number not in job.stored
         }
         uploaded = await upload(plan, source, takers, job, progress)
+        for failure in uploaded.failures.values():
+            if isinstance(failure, PeerFault):
+                self._on_fault(failure)
         have = job.stored | set(uploaded.receipts)
         placed = tuple(node if no in have else NodeId(b"") for no, node in enumerate(holders))
         return _Stored(plan=plan, uploaded=uploaded, holders=placed, job=job)

@@ -139,6 +139,9 @@ async def test_an_auditor_whose_line_is_down_says_nothing(
     everybody = {key.node_id: FaultReason.PING_TIMEOUT for key in KEYS[:6]}
     await auditor(store, KEYS[9], clock, everybody).audit()
     assert store.counts[Table.FAULT] == 0
+    slow = {key.node_id: FaultReason.TOO_SLOW for key in KEYS[:6]}
+    await auditor(store, KEYS[9], clock, slow).audit()
+    assert store.counts[Table.FAULT] == 0, "it is more likely slow itself"
     few = {key.node_id: FaultReason.PING_TIMEOUT for key in KEYS[:3]}
     await auditor(store, KEYS[9], clock, few).audit()
     assert store.counts[Table.FAULT] == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.row_bodies import FaultBody
 from bitcloud_net.core.table_rules import Table
@@ -20,6 +22,7 @@ from bitcloud_net.net.network import ProtocolId, StreamHandler
 from bitcloud_net.protocols.audit_server import AuditServer
 from bitcloud_net.testing.mischief import (
     FlipsBytes,
+    SignsAnother,
     babbles,
     is_silent,
     refuses_audits,
@@ -29,6 +32,7 @@ from bitcloud_net.testing.mischief import (
 from bitcloud_net.testing.planet import Machine, World, until
 from bitcloud_net.views import BanView
 from bitcloud_net.wire import audit_session as wire
+from bitcloud_net.wire import sync_session
 
 from .acts import lose_disk, read, write
 from .conftest import Open
@@ -214,6 +218,38 @@ async def test_a_lie_to_a_reader_bans_everywhere(
         for machine in honest:
             (ban,) = await bans_of(machine)
             assert (ban.node, ban.reason, ban.proof) == (liar.node_id.hex(), "fraud", "block")
+
+
+@pytest.mark.parametrize("size", [50_000, 5 * MIB])
+async def test_a_receipt_for_something_else_bans_everywhere(
+    clock: MockClock, world: Open, scratch: Path, rng: Random, size: int
+) -> None:
+    async with world(nodes=5) as grid:
+        mary = await grid.join("Mary")
+        await grid.settle()
+        liar = grid.nodes[3]
+        liar.misbehave(SignsAnother)
+        with suppress(Unavailable):  # it is not safe yet: the liar's receipt counts as none
+            await mary.client.publish([write(scratch / "file.bin", rng.randbytes(size))])
+        await trio.sleep(120)
+        for machine in grid.machines:
+            if machine is not liar:
+                (ban,) = await bans_of(machine)
+                assert (ban.node, ban.proof) == (liar.node_id.hex(), "receipt")
+
+
+async def test_who_floods_us_with_nonsense_is_named_by_us(clock: MockClock, world: Open) -> None:
+    """A peer's fault on any protocol is our word in the next statement, and nothing more."""
+    async with world(nodes=5) as grid:
+        rude, victim = grid.nodes[2], grid.nodes[0]
+        stream = await rude.client._parts.network.open_stream(
+            victim.node_id, ProtocolId(sync_session.PROTOCOL)
+        )
+        await stream.send(b"\xff" * 500)
+        await periods(1.9)
+        assert await statements_about(grid, rude) == {victim.name: "denial-of-service"}
+        await periods(1)
+        assert await bans_of(victim) == ()
 
 
 async def test_wrong_bytes_under_a_right_signature_are_only_testimony(
