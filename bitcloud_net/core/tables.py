@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
 
-from bitcloud_net.core.units import PERIOD_S
+from bitcloud_net.core.units import GIB, MIB, PERIOD_S
 
 DAY_PERIODS = 24 * 3600 // PERIOD_S
 """Periods in a day: 144."""
@@ -22,6 +22,12 @@ TOMBSTONE_EXTRA_PERIODS = 7 * DAY_PERIODS
 
 MAX_PERIOD = 2**40
 """The year 20,000,000; small enough that sums of periods never overflow anywhere."""
+
+DEFAULT_TABLE_BYTES = 256 * MIB
+"""All rows of one table on one node, so that a flood of what costs nothing to write, such as
+requests, pushes out nothing but its like."""
+LARGE_TABLE_BYTES = 4 * GIB
+"""As much as the whole nodepool: tables that grow with the network, and with what people store."""
 
 DEFAULT_PARTNERS = 16
 DEFAULT_NEAR_PARTNERS = 12
@@ -123,6 +129,7 @@ class TableRule:
     slots_per_period: int  # rows one owner may sign in one period
     max_rows_per_owner: int  # rows of one owner held at a time
     max_life_periods: int  # from signing to expiry
+    max_table_bytes: int = DEFAULT_TABLE_BYTES  # of all owners together, on one node
     max_co_owners: int = 0
     members: bool = False  # the users of a publisher that a row names may see it, too
     follows_user: bool = False  # the same publisher signs as has signed the owner's user row

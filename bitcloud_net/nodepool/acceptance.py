@@ -277,11 +277,13 @@ class Acceptance:
                 f"an owner has at most {rule.max_rows_per_owner} {rule.name} rows",
                 code="owner-full",
             )
-        if rule.columns and (
-            self._tally.bytes_of(rule.table) + self.writer.gains.bytes_of(rule.table) + len(row.raw)
-            > MAX_APP_TABLE_BYTES
-        ):
-            raise Malformed(f"the table {rule.name} has reached its size limit", code="app-full")
+        held_bytes = self._tally.bytes_of(rule.table) + self.writer.gains.bytes_of(rule.table)
+        most = MAX_APP_TABLE_BYTES if rule.columns else rule.max_table_bytes
+        if held_bytes + len(row.raw) > most:
+            raise Malformed(
+                f"the table {rule.name} has reached its size limit",
+                code="app-full" if rule.columns else "table-full",
+            )
         if self._tally.size + self.writer.gains.size + len(row.raw) > MAX_POOL_BYTES:
             raise Malformed("the nodepool has reached its size limit", code="pool-full")
 

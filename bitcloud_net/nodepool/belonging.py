@@ -1,7 +1,8 @@
 """What a row must find here before it is taken: its owner's role, and what it belongs to.
 
 Roles are looked up in the nodepool itself: a key is a node because it has a node's row, and so on.
-A deleted row counts: what belonged to it stays until it expires. A deletion needs nothing.
+A deleted row counts: what belonged to it stays until it expires. So a deletion needs the identity
+that its row would need, lest anybody be what it was; and nothing else.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ class Belonging:
         """Return the rows of which one has to come before ``row`` is taken; nothing when it may
         be.
         """
-        if row.body is None:
-            return ()
         for places in _needed(row, rule, self._admission):
             if not any(map(self._is_there, places)):
                 return places
-        if rule.follows_user and row.co_owners != self._publisher_of(row.owner):
+        if (
+            rule.follows_user
+            and row.body is not None
+            and row.co_owners != self._publisher_of(row.owner)
+        ):
             return ((Table.USER, row.owner),)
         return ()
 
@@ -66,11 +69,13 @@ class Belonging:
 def _needed(row: SignedRow, rule: TableRule, admission: Admission) -> Iterator[Parents]:
     """Yield alternatives: of each, one row must be there."""
     kind = KINDS.get(row.table)
+    if kind is not None and kind.identity is not None and not admission.is_free:
+        yield ((Table.IDENTITY, kind.identity(row)),)
+    if row.body is None:
+        return
     if kind is None:
         yield owner_has_a_role(rule, row)
         return
-    if kind.identity is not None and not admission.is_free:
-        yield ((Table.IDENTITY, kind.identity(row)),)
     if writers := kind.writers(row, row.body):
         yield writers
     for place in kind.parents(row, row.body):

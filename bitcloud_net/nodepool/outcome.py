@@ -43,7 +43,7 @@ SENDERS_FAULT = frozenset(
 the network or another clock: ``unknown-table``, ``from-future``, ``expired``, ``slot-reused``,
 ``number-reused``, ``owner-banned``, ``owner-full``, ``pool-full``, ``waiting-full``,
 ``proofs-full``,
-``faults-full``, ``app-full``, ``must-mine-again``, ``unknown-day``.
+``faults-full``, ``app-full``, ``table-full``, ``must-mine-again``, ``unknown-day``.
 """
 
 NOT_OURS = frozenset({"not-for-us", "not-kept"})

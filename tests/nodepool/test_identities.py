@@ -14,7 +14,7 @@ from bitcloud_net.core.identity import Admission, Difficulty, day_of
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import IdentityBody, NodeBody
 from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, Role, Table
+from bitcloud_net.core.table_rules import PROOFS, RULES, Role, Table
 from bitcloud_net.nodepool import proofs
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries
@@ -174,3 +174,15 @@ async def test_more_cheats_than_proofs_are_kept_of(
         assert not await checker.check(row)
         assert await fate(store, row) == (Fate.REFUSED, "owner-banned")
     assert store.counts[Table.IDENTITY] == 0
+
+
+@pytest.mark.parametrize("table", [Table.NODE, Table.GRID, Table.PUBLISHER])
+async def test_nobody_is_what_was_never_mined_by_deleting_it(store: RowStore, table: Table) -> None:
+    """A deleted row counts where others belong to it, so it needs the identity, too."""
+    life = RULES[table].tombstone_life_periods
+    numbers = {"seq": 1, "period": NOW, "slot": 0, "expires": NOW + life}
+    gone = make_row(table, b"", None, signer=MARY, **numbers)
+    assert (await store.accept(gone.raw, source=None)).fate is Fate.PARKED
+    role = int(RULES[table].writers)
+    await store.accept(identity_row(mined=True, role=role).raw, source=None)
+    assert store.counts[table] == 1

@@ -211,6 +211,7 @@ def test_no_field_is_without_a_test() -> None:
         "max_row_bytes",
         "slots_per_period",
         "max_rows_per_owner",
+        "max_table_bytes",
         "max_life_periods",
         "max_co_owners",
         "follows_user",
@@ -218,6 +219,22 @@ def test_no_field_is_without_a_test() -> None:
     in_apps = {"columns", "check"}  # tests/nodepool/test_apps.py, tests/core/test_app_tables.py
     in_sync = {"sync", "partners", "near_partners", "check_every_s"}
     assert {field.name for field in fields(TableRule)} == here | in_apps | in_sync
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_max_table_bytes(
+    store: RowStore, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of one table's rows leaves the room of the others."""
+    sample = await prepare(store, table)
+    held = store._tally.bytes_of(table)
+    rule = replace(RULES[table], max_table_bytes=held + len(sample.row().raw) - 1)
+    monkeypatch.setattr(store._registry, "rule_of", lambda number: _rule(number, rule))
+    refused = await offer(store, sample.row())
+    assert (refused.fate, refused.code) == (Fate.REFUSED, "table-full")
+    assert not refused.is_senders_fault
+    rule = replace(rule, max_table_bytes=rule.max_table_bytes + 1)
+    assert (await offer(store, sample.row())).fate is Fate.ACCEPTED
 
 
 async def test_the_pool_as_a_whole_has_a_limit(

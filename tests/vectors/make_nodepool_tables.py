@@ -12,18 +12,19 @@ from bitcloud_net.core.bodies.fields import fields_of
 from bitcloud_net.core.bodies.kinds import Kind
 from bitcloud_net.core.row_bodies import KINDS
 from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table, TableRule
+from bitcloud_net.core.units import MIB
 from tests.core.row_samples import SAMPLES
 
 README = Path(__file__).parents[2] / "bitcloud_net" / "nodepool" / "README.md"
 BEGIN, END = "<!-- written by tests/vectors/make_nodepool_tables.py -->\n", "<!-- end -->\n"
 RULES_HEAD = (
-    "table | key after the owner | seen by | writers | sync | row, bytes | slots | rows | days",
-    "belongs to",
+    "table | key after the owner | seen by | writers | sync | row, bytes",
+    "slots | rows | MiB | days | belongs to",
 )
 
 
 def rules_table() -> str:
-    lines = [f"| {' | '.join(RULES_HEAD)} |", "| " + "--- | " * 10]
+    lines = [f"| {' | '.join(RULES_HEAD)} |", "| " + "--- | " * 11]
     for table in sorted(KINDS):
         kind = KINDS[table]
         rule = kind.rule
@@ -36,6 +37,7 @@ def rules_table() -> str:
             f"{rule.max_row_bytes:,}",
             f"{rule.slots_per_period:,}",
             f"{rule.max_rows_per_owner:,}",
+            f"{rule.max_table_bytes // MIB:,}",
             f"{rule.max_life_periods // DAY_PERIODS:,}",
             belongs_to(Table(table)) or "-",
         ]

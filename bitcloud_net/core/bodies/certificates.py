@@ -13,6 +13,7 @@ from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike, owne
 from bitcloud_net.core.bodies.network import MAX_DAY
 from bitcloud_net.core.tables import (
     DAY_PERIODS,
+    LARGE_TABLE_BYTES,
     YEAR_PERIODS,
     Exposure,
     Role,
@@ -77,6 +78,7 @@ CERTIFICATE = Kind(
         slots_per_period=1_024,  # a publisher that opens lets in that many people in ten minutes
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
         max_co_owners=1,  # the subject
         members=True,
     ),

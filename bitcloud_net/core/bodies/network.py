@@ -23,6 +23,7 @@ from bitcloud_net.core.encoding import MAX_INTEGER
 from bitcloud_net.core.identity import MAX_SALT_DAYS
 from bitcloud_net.core.tables import (
     DAY_PERIODS,
+    LARGE_TABLE_BYTES,
     NODE_LIFE_PERIODS,
     YEAR_PERIODS,
     Exposure,
@@ -121,6 +122,7 @@ NODE = Kind(
         slots_per_period=16,  # a row at each start, and when an address or the space changes
         max_rows_per_owner=1,
         max_life_periods=NODE_LIFE_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
     ),
     body=NodeBody,
     founds=True,
@@ -157,6 +159,7 @@ IDENTITY = Kind(
         slots_per_period=16,
         max_rows_per_owner=5,
         max_life_periods=YEAR_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
     ),
     body=IdentityBody,
     key=(KeyPart("role", 1, is_number=True),),

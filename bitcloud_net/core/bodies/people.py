@@ -8,7 +8,15 @@ from typing import Annotated
 from bitcloud_net.core.bodies.fields import Body, Text
 from bitcloud_net.core.bodies.kinds import Kind, Parents, RowLike, has_no_publisher
 from bitcloud_net.core.bodies.network import MAX_NAME_CHARS
-from bitcloud_net.core.tables import YEAR_PERIODS, Exposure, Role, SyncKind, Table, TableRule
+from bitcloud_net.core.tables import (
+    LARGE_TABLE_BYTES,
+    YEAR_PERIODS,
+    Exposure,
+    Role,
+    SyncKind,
+    Table,
+    TableRule,
+)
 from bitcloud_net.core.units import KIB
 
 
@@ -35,6 +43,7 @@ USER = Kind(
         slots_per_period=16,
         max_rows_per_owner=1,
         max_life_periods=YEAR_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
         max_co_owners=1,  # the publisher that certifies the user
         members=True,
     ),

@@ -34,6 +34,8 @@ from bitcloud_net.core.bodies.storage import FILE_ID_BYTES, FOLDER_ID_BYTES
 from bitcloud_net.core.keys import KEY_BYTES
 from bitcloud_net.core.tables import (
     DAY_PERIODS,
+    DEFAULT_TABLE_BYTES,
+    LARGE_TABLE_BYTES,
     MAX_PERIOD,
     YEAR_PERIODS,
     Exposure,
@@ -279,7 +281,9 @@ def _node_or_publisher(row: RowLike, body: GridOwnerRequestBody) -> Parents:
 _KEY = (KeyPart("recipient", KEY_BYTES, is_party=True), KeyPart("id", REQUEST_ID_BYTES))
 
 
-def _rule(table: Table, name: str, writers: Role, *, slots: int, rows: int, life: int) -> TableRule:
+def _rule(
+    table: Table, name: str, writers: Role, *, slots: int, rows: int, life: int, size: int
+) -> TableRule:
     return TableRule(
         table=table,
         name=name,
@@ -291,6 +295,7 @@ def _rule(table: Table, name: str, writers: Role, *, slots: int, rows: int, life
         slots_per_period=slots,
         max_rows_per_owner=rows,
         max_life_periods=life,
+        max_table_bytes=size,
     )
 
 
@@ -302,6 +307,7 @@ USER_REQUEST = Kind(
         slots=256,
         rows=4_096,
         life=30 * DAY_PERIODS,
+        size=DEFAULT_TABLE_BYTES,
     ),
     body=UserRequestBody,
     key=_KEY,
@@ -317,6 +323,7 @@ PUBLISHER_REQUEST = Kind(
         slots=1 << 16,  # a publisher with many users orders for each of them
         rows=1 << 20,
         life=YEAR_PERIODS,
+        size=LARGE_TABLE_BYTES,
     ),
     body=PublisherRequestBody,
     key=_KEY,
@@ -332,6 +339,7 @@ GRID_OWNER_REQUEST = Kind(
         slots=4_096,
         rows=1 << 16,
         life=YEAR_PERIODS,
+        size=DEFAULT_TABLE_BYTES,
     ),
     body=GridOwnerRequestBody,
     key=_KEY,

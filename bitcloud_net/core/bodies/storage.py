@@ -7,7 +7,15 @@ from typing import Annotated
 
 from bitcloud_net.core.bodies.fields import Blob, Body, Bytes, Many
 from bitcloud_net.core.bodies.kinds import KeyPart, Kind, Parents, RowLike, has_no_publisher
-from bitcloud_net.core.tables import YEAR_PERIODS, Exposure, Role, SyncKind, Table, TableRule
+from bitcloud_net.core.tables import (
+    LARGE_TABLE_BYTES,
+    YEAR_PERIODS,
+    Exposure,
+    Role,
+    SyncKind,
+    Table,
+    TableRule,
+)
 from bitcloud_net.core.units import HASH_BYTES, INLINE_BYTES, KIB, MAX_SHARES
 
 FOLDER_ID_BYTES = 16
@@ -70,6 +78,7 @@ FOLDER = Kind(
         slots_per_period=_FILE_SLOTS,
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
         max_co_owners=1,
         follows_user=True,
         members=True,
@@ -92,6 +101,7 @@ FILE = Kind(
         slots_per_period=_FILE_SLOTS,
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
         max_co_owners=1,
         follows_user=True,
         members=True,
@@ -115,6 +125,7 @@ PLACEMENT = Kind(
         slots_per_period=_FILE_SLOTS,
         max_rows_per_owner=1 << 20,
         max_life_periods=YEAR_PERIODS,
+        max_table_bytes=LARGE_TABLE_BYTES,
         max_co_owners=1,
         follows_user=True,
         members=True,
