@@ -19,15 +19,14 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.bridge import Bridge, Job
 from app.error_text import explain, explain_own
 from app.models.listing import Listing, ListingState, is_inside, parent_path, search
+from app.standing import Standing
 from bitcloud_net.api import (
-    BanView,
     Client,
     Details,
     EntriesChanged,
     Entry,
     EntryKind,
     Health,
-    Membership,
     MembershipChanged,
     News,
     SqlAnswer,
@@ -56,12 +55,6 @@ MAX_TRANSFERS = 200
 REFRESH_PERIOD_MS = 200
 """Folders that changed are loaded again at most this often: publishing 2,000 files changes one
 2,000 times."""
-
-BANS_EVERY = 15
-"""So many questions for the status go by between two for the bans; those end by the period."""
-
-LENDING_ROLE = "node"
-"""The role that lending needs on networks where identities are mined."""
 
 STATUS_PERIOD_MS = 1000
 """How often the status is asked for, so that speeds and totals are live."""
@@ -104,8 +97,6 @@ class Session(QObject):
     transfers_changed = Signal()
     transfer_ended = Signal(object)
     test_grid_changed = Signal()
-    membership_changed = Signal()
-    bans_changed = Signal()
     notice = Signal(object, str)  # Tone, plain text
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
@@ -115,14 +106,12 @@ class Session(QObject):
         self.failure: BaseException | None = None
         self.status: Status | None = None
         self.test_grid: TestGrid | None = None
-        self.membership: Membership | None = None  # in the role that lending needs
-        self.bans: tuple[BanView, ...] = ()
+        self.standing = Standing(self.call, self)
         self.transfers: OrderedDict[str, Transfer] = OrderedDict()
         self.traffic: deque[Traffic] = deque(maxlen=TRAFFIC_SAMPLES)
         self._listings: OrderedDict[str, Listing] = OrderedDict()
         self._health: OrderedDict[str, Health] = OrderedDict()
         self._status_job: Job[Status] | None = None
-        self._until_bans = 0
         self._poll = QTimer(self, interval=STATUS_PERIOD_MS)
         self._poll.timeout.connect(self._ask_status)
         self._stale: set[str] = set()
@@ -151,8 +140,7 @@ class Session(QObject):
         self._poll.start()
         self.call(lambda client: client.transfers(), done=self._on_transfers)
         self.call(lambda client: client.test_grid(), done=self._on_test_grid)
-        self._ask_membership()
-        self._until_bans = 0
+        self.standing.ask()
         for path in [*self._listings]:
             self.refresh(path)
 
@@ -205,21 +193,6 @@ class Session(QObject):
             self._status_job = self.call(
                 lambda client: client.status(), done=self._on_status, failed=lambda _error: None
             )
-
-            self._ask_bans()
-
-    def _ask_bans(self) -> None:
-        self._until_bans -= 1
-        if self._until_bans < 0:
-            self._until_bans = BANS_EVERY
-            self.call(lambda client: client.bans(), done=self._on_bans, failed=lambda _error: None)
-
-    def _ask_membership(self) -> None:
-        self.call(
-            lambda client: client.membership(role=LENDING_ROLE),
-            done=self._on_membership,
-            failed=lambda _error: None,
-        )
 
     # Folders
 
@@ -383,10 +356,6 @@ class Session(QObject):
 
         self.call(request, done=self._on_status, failed=self._on_contribute_failed)
 
-    def pause_join(self) -> None:
-        """Hold the search for an identity; nothing of it is lost."""
-        self.call(lambda client: client.pause_join(), done=self._on_membership)
-
     def _on_contribute_failed(self, error: BaseException) -> None:
         self.report(error)
         self.status_changed.emit()  # the switch goes back to what is true
@@ -406,7 +375,7 @@ class Session(QObject):
                 self._keep_transfer(item.transfer)
                 moved = True
             elif isinstance(item, MembershipChanged):
-                self._on_membership(item.membership)
+                self.standing.take_membership(item.membership)
         if moved:
             self.transfers_changed.emit()
 
@@ -427,9 +396,8 @@ class Session(QObject):
             self._refresh_stale()
 
     def _on_status(self, status: Status) -> None:
-        before, self.status = self.status, status
-        if before is not None and before.contribution.banned != status.contribution.banned:
-            self._until_bans = 0
+        self.status = status
+        self.standing.look(status.contribution)
         self.traffic.append(
             Traffic(received_per_s=status.receive_per_s, sent_per_s=status.send_per_s)
         )
@@ -442,16 +410,6 @@ class Session(QObject):
             if changed:
                 self._health.clear()
             self.test_grid_changed.emit()
-
-    def _on_membership(self, membership: Membership) -> None:
-        if membership.role == LENDING_ROLE and membership != self.membership:
-            self.membership = membership
-            self.membership_changed.emit()
-
-    def _on_bans(self, bans: tuple[BanView, ...]) -> None:
-        if bans != self.bans:
-            self.bans = bans
-            self.bans_changed.emit()
 
     def _on_transfers(self, transfers: tuple[Transfer, ...]) -> None:
         for transfer in reversed(transfers):

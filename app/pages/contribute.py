@@ -172,7 +172,7 @@ class ContributePage(QWidget):
         self._space.folder_wanted.connect(self.folder_wanted)
         self.join.wanted.connect(self._on_join_wanted)
         session.status_changed.connect(self.refresh)
-        session.membership_changed.connect(self.refresh)
+        session.standing.membership_changed.connect(self.refresh)
         theme.changed.connect(self.refresh)
         self.refresh()
 
@@ -306,7 +306,7 @@ class ContributePage(QWidget):
 
     def _joining(self, contribution: Contribution) -> MembershipState | None:
         """Return how the search stands that lending waits for, or None where it does not."""
-        member = self._session.membership
+        member = self._session.standing.membership
         waits = not contribution.on and contribution.folder is not None
         return (
             member.state if waits and member is not None and member.state in _ON_THE_WAY else None
@@ -321,9 +321,9 @@ class ContributePage(QWidget):
         return self.tr("Joining…") if mining else self.tr("Paused")
 
     def _on_join_wanted(self) -> None:
-        member = self._session.membership
+        member = self._session.standing.membership
         if member is not None and member.state is MembershipState.MINING:
-            self._session.pause_join()
+            self._session.standing.pause_join()
         else:
             self._session.contribute(self._folder, self._space.amount_bytes)
 

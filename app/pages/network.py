@@ -146,7 +146,7 @@ class NetworkPage(QWidget):
         self._build()
         self.list.copy_wanted.connect(self.copy_wanted)
         session.status_changed.connect(self.refresh)
-        session.bans_changed.connect(self.refresh)
+        session.standing.bans_changed.connect(self.refresh)
         self.refresh()
 
     def _make_figures(self, theme: Theme) -> tuple[Figure, ...]:
@@ -251,7 +251,7 @@ class NetworkPage(QWidget):
     def _show_nodes(self) -> None:
         status = self._session.status
         nodes = status.nodes if status is not None else ()
-        bans = running(self._session.bans, now_s())
+        bans = running(self._session.standing.bans, now_s())
         own = status.node if status is not None else ""
         seen = (nodes, tuple(bans.values()), own)
         if seen != self._seen:  # sorting thousands of nodes each second would be felt

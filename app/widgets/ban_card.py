@@ -34,12 +34,12 @@ class BanCard(NoticeCard):
         again = QTimer(self, interval=LOOK_AGAIN_MS)
         again.timeout.connect(self.refresh)
         again.start()
-        session.bans_changed.connect(self.refresh)
+        session.standing.bans_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what is true now."""
-        own = [ban for ban in self._session.bans if ban.own]
+        own = [ban for ban in self._session.standing.bans if ban.own]
         held = running(own, now_s())
         self.setVisible(bool(held))
         if held:

@@ -25,12 +25,12 @@ class JoinCard(NoticeCard):
         self._searching = (self._facts, self._meter, self._luck)
         for widget in self._searching:
             self.words.addWidget(widget)
-        session.membership_changed.connect(self.refresh)
+        session.standing.membership_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what is true now."""
-        member = self._session.membership
+        member = self._session.standing.membership
         state = member.state if member is not None else MembershipState.OPEN
         self.setVisible(state is not MembershipState.OPEN)
         if member is None or state is MembershipState.OPEN:

@@ -139,7 +139,7 @@ class NodeCard(Card):
         self.body.addWidget(self._clock)
         session.status_changed.connect(self.refresh)
         session.state_changed.connect(self.refresh)
-        session.membership_changed.connect(self.refresh)
+        session.standing.membership_changed.connect(self.refresh)
         theme.changed.connect(self.refresh)
         self.refresh()
 
@@ -162,7 +162,7 @@ class NodeCard(Card):
         self._show_state()
 
     def _title_text(self, *, lending: bool) -> str:
-        member = self._session.membership
+        member = self._session.standing.membership
         if not lending and member is not None and member.state is MembershipState.MINING:
             return self.tr("Earning an identity")
         return self.tr("Contributing") if lending else self.tr("Not contributing")

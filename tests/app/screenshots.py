@@ -204,10 +204,15 @@ def join_tour(folder: Path, size: tuple[int, int], home: Path) -> None:
     camera = Camera(program, folder, size)
     window, session = program.window, program.session
     try:
-        wait_until(lambda: session.membership is not None and session.status is not None)
+        wait_until(lambda: session.standing.membership is not None and session.status is not None)
         window.show_page("contribute")
         window.contribute._switch.click()
-        wait_until(lambda: session.membership is not None and session.membership.left_s is not None)
+        wait_until(
+            lambda: (
+                session.standing.membership is not None
+                and session.standing.membership.left_s is not None
+            )
+        )
         wait(5000)
         camera.shoot("joining")
     finally:
@@ -289,14 +294,14 @@ def _fake_joining(camera: Camera, program: Program, client: FakeClient) -> None:
         ("joined", replace(mining, state=MembershipState.JOINED, registered_s=int(time.time()))),
     ):
         client.member = member
-        session._ask_membership()
+        session.standing.ask()
         wait(1300)
         camera.shoot(name)
     client.member, client.lent = Membership(state=MembershipState.OPEN), lent
     client.banned = _bans()
     client.sync = replace(client.sync, clock_behind_s=7)
-    session._ask_membership()
-    session._until_bans = 0
+    session.standing.ask()
+    session.standing._until_bans = 0
     wait(2300)
     camera.shoot("banned")
     window.show_page("network")

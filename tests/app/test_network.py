@@ -54,7 +54,7 @@ def ban_of(node: str, *, own: bool = False, minutes: int = 50, **changes: object
 
 def told(desk: Desk, *bans: BanView) -> None:
     desk.client.banned = bans
-    desk.session._until_bans = 0
+    desk.session.standing._until_bans = 0
     desk.session._ask_status()
 
 
@@ -67,7 +67,9 @@ def mining(make_desk, qtbot: QtBot) -> Desk:  # type: ignore[no-untyped-def]
     client = FakeClient()
     client.mines(131_072)
     desk: Desk = make_desk(client, opener(client))
-    qtbot.waitUntil(lambda: desk.session.membership is not None and desk.session.status is not None)
+    qtbot.waitUntil(
+        lambda: desk.session.standing.membership is not None and desk.session.status is not None
+    )
     desk.window.show_page("contribute")
     return desk
 
@@ -120,7 +122,7 @@ def test_a_search_of_an_earlier_run_is_shown_at_once(make_desk, qtbot: QtBot) ->
         state=MembershipState.MINING, tries=5_000, mean_tries=131_072, cores=3
     )
     desk = make_desk(client, opener(client))
-    qtbot.waitUntil(lambda: desk.session.membership is not None)
+    qtbot.waitUntil(lambda: desk.session.standing.membership is not None)
     desk.window.show_page("contribute")
     assert "5,000 tries  ·  measuring the speed" in desk.window.contribute.join._facts.text()
     labels = desk.window.sidebar.findChildren(QLabel)
@@ -150,7 +152,7 @@ def test_a_search_that_stopped_by_itself_says_why(mining: Desk, qtbot: QtBot) ->
 
 
 def test_nothing_changes_where_nobody_mines(desk: Desk, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: desk.session.membership is not None)
+    qtbot.waitUntil(lambda: desk.session.standing.membership is not None)
     desk.window.show_page("contribute")
     page = desk.window.contribute
     assert not page.join.isVisible()
@@ -205,7 +207,7 @@ def test_an_own_ban_says_until_when_why_who_and_what_to_do(desk: Desk, qtbot: Qt
 def test_a_ban_that_ended_is_not_shown(desk: Desk, qtbot: QtBot) -> None:
     desk.window.show_page("contribute")
     told(desk, ban_of("b3f1", own=True, minutes=-1))
-    qtbot.waitUntil(lambda: bool(desk.session.bans))
+    qtbot.waitUntil(lambda: bool(desk.session.standing.bans))
     assert not desk.window.contribute.ban.isVisible()
 
 
@@ -231,7 +233,7 @@ def test_strangers_words_in_a_ban_are_ours(desk: Desk, qtbot: QtBot) -> None:
     assert "<" not in proof_text(evil)
     desk.window.show_page("network")
     told(desk, ban_of("n4", name=evil, reason=evil))
-    qtbot.waitUntil(lambda: bool(desk.session.bans))
+    qtbot.waitUntil(lambda: bool(desk.session.standing.bans))
     desk.window.grab()
     words = [line.spoken(0) for line in desk.window.network._model._lines]
     assert not any("\u202e" in text for text in words)
