@@ -11,6 +11,7 @@ and nothing where they lie apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bitcloud_net.core.keys import KEY_BYTES
@@ -19,6 +20,8 @@ from bitcloud_net.core.tables import DAY_PERIODS, Exposure, SyncKind, Table, Tab
 from bitcloud_net.core.units import MIB
 
 PLACE_BITS = 256
+ENOUGH_OTHERS = 5
+"""Nodes that must have said how deep they cut a table before one believes the middle of them."""
 MAX_DEPTH = 32
 """Shards for a thousand million nodes and more."""
 LIGHT = 255
@@ -103,6 +106,15 @@ class Depth:
     value: int = 0
     over: int = 0
     under: int = 0
+
+    def among(self, others: Sequence[int], shard_bytes: int, rule: DepthRule) -> Depth:
+        """Return the depth to begin with, where others cut a table deeper: the middle one of theirs
+        for who has just come and holds next to nothing of it, else one's own.
+        """
+        if len(others) < ENOUGH_OTHERS or shard_bytes >= rule.fall_bytes or self.value == LIGHT:
+            return self
+        middle = sorted(others)[len(others) // 2]
+        return Depth(value=middle) if middle > self.value + 1 else self
 
     def after(self, shard_bytes: int, rule: DepthRule) -> Depth:
         """Return the depth after one more period in which the own shard had this size."""

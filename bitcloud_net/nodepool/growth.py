@@ -8,25 +8,59 @@ again, and what is missing comes from others by reconciliation.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from random import Random
+from typing import Final
 
 import trio
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.shards import Depth, DepthRule, is_sharded
+from bitcloud_net.core.partners import position_of
+from bitcloud_net.core.shards import (
+    EVERYWHERE,
+    LIGHT,
+    Depth,
+    DepthRule,
+    is_sharded,
+    kept_span,
+    place_of,
+)
 from bitcloud_net.core.tables import Table, TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping
 from bitcloud_net.nodepool.loading import keep_depths, load_set
+from bitcloud_net.nodepool.sample import SAMPLE_ROWS
 from bitcloud_net.nodepool.session_reads import SessionReads, Stray
 from bitcloud_net.nodepool.stray_book import StrayBook
 from bitcloud_net.nodepool.synced_set import SetChange, SyncedSet
 from bitcloud_net.nodepool.tally import Tally
 
 log = logging.getLogger(__name__)
+
+MAX_HEARD: Final = 256
+"""Nodes whose depths are remembered: the newest."""
+
+
+class _Heard:
+    """How deep others cut their sets, as they said."""
+
+    def __init__(self) -> None:
+        self._depths: OrderedDict[NodeId, Mapping[int, int]] = OrderedDict()
+
+    def note(self, peer: NodeId, depths: Mapping[int, int]) -> None:
+        self._depths[peer] = {**self._depths.pop(peer, {}), **depths}
+        if len(self._depths) > MAX_HEARD:
+            self._depths.popitem(last=False)
+
+    def depths(self, table: int) -> list[int]:
+        found = (depths.get(table, LIGHT) for depths in self._depths.values())
+        return [depth for depth in found if depth != LIGHT]
+
+    def depth(self, peer: NodeId, table: int, default: int) -> int:
+        return self._depths.get(peer, {}).get(table, default)
 
 
 class Growth:
@@ -55,6 +89,8 @@ class Growth:
         self._changing = changing
         self._drop = drop
         self._strays = StrayBook(sets)
+        self._heard = _Heard()
+        self._drawn_in = -1  # last period in which a sample brought nothing new
 
     async def note_kept(self, of: int, rows: Sequence[Stray], *, peer: NodeId) -> None:
         """Hear that ``peer`` keeps rows at their place that are held here as strays; let those go
@@ -72,6 +108,21 @@ class Growth:
         """
         return self._strays.unsettled_place(random, self._keeping.offers)
 
+    def hear(self, peer: NodeId, depths: Mapping[int, int]) -> None:
+        """Hear how deep a node cuts the sets that we compared with it."""
+        self._heard.note(peer, depths)
+
+    def is_cut(self, table: int) -> bool:
+        """Whether there are places of a table that are not kept here."""
+        return self._keeping.span(self._registry.rule_of(table)) != EVERYWHERE
+
+    def keeps(self, peer: NodeId, table: int, key: bytes) -> bool:
+        """Whether a node keeps the place of a row; who has not said so is taken to be like us."""
+        like_us = 0 if self._keeping.is_light else self._keeping.depth(table)
+        depth = self._heard.depth(peer, table, like_us)
+        span = kept_span(position_of(peer), depth)
+        return span is not None and place_of(table, key) in span
+
     async def weigh(self, tally: Tally) -> None:
         """Cut tables deeper that have grown too large, and less deep when they have shrunk. Due
         once in each period.
@@ -82,7 +133,8 @@ class Growth:
             if is_sharded(rule):
                 before = self._keeping.depths.get(rule.table, Depth())
                 size = await self._shard_bytes(rule, tally.bytes_of(rule.table))
-                depth = before.after(size, self._rule)
+                others = self._heard.depths(rule.table)
+                depth = before.among(others, size, self._rule).after(size, self._rule)
                 if depth != before:
                     await self._set_depth(rule, depth)
 
@@ -111,6 +163,16 @@ class Growth:
         self.fill_sample()
 
     # The sample of nodes
+
+    def draws_sample(self, period: int) -> bool:
+        """Whether more nodes are wanted for the sample, and there may be more of them."""
+        full = len(self._keeping.sample) >= SAMPLE_ROWS
+        return not full and self.is_cut(Table.NODE) and period != self._drawn_in
+
+    def note_drawn(self, new: int, period: int) -> None:
+        """Hear how many nodes that were new a sample has brought."""
+        if not new:
+            self._drawn_in = period
 
     def fill_sample(self) -> None:
         """Choose the sample among all strays of nodes."""

@@ -9,6 +9,7 @@ hear unasked, nobody is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import ceil, log
 from typing import Final, Protocol
 
@@ -87,9 +88,10 @@ class RowNews:
         own = news.source is None
         told = [row for row in news.rows if self._is_told(row, own=own)]
         narrow = tuple(row for row in told if self._is_narrow(row))
-        public = [row.raw for row in told if not self._is_narrow(row)]
+        everybodys = [row for row in told if not self._is_narrow(row)]
+        public = [row.raw for row in everybodys]
         if own:
-            self._push.add(public, hops=self._hops(), source=None)
+            self._spread(everybodys, self._hops(), None)
         elif len(public) <= MAX_NEWS_ROWS:
             for reader in self._readers() - {news.source}:
                 self._push.add_for(reader, public)
@@ -99,8 +101,16 @@ class RowNews:
     def relay(self, rows: Sequence[SignedRow], hops: int, source: NodeId) -> None:
         """Send rows on that were new here: those that everybody may see."""
         told = (row for row in rows if self._is_told(row, own=False))
-        public = [row.raw for row in told if not self._is_narrow(row)]
-        self._push.add(public, hops=hops, source=source)
+        self._spread([row for row in told if not self._is_narrow(row)], hops, source)
+
+    def _spread(self, rows: Sequence[SignedRow], hops: int, source: NodeId | None) -> None:
+        growth = self._rows.growth
+        cut = [row for row in rows if growth.is_cut(row.table)]
+        whole = [row.raw for row in rows if not growth.is_cut(row.table)]
+        self._push.add(whole, hops=hops, source=source)
+        for row in cut:
+            keeps = partial(growth.keeps, table=row.table, key=row.key)
+            self._push.add_where(row.raw, keeps, hops=hops, source=source)
 
     def _is_told(self, row: SignedRow, *, own: bool) -> bool:
         """Whether anybody hears of a row unasked; of what comes from its owner alone, from us only

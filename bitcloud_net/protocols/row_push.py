@@ -62,7 +62,7 @@ class RowPush:
         self._random = random
         self._on_missed = on_missed
         self._fresh: dict[tuple[int, NodeId | None], list[bytes]] = defaultdict(list)
-        self._fresh_for: dict[NodeId, list[bytes]] = defaultdict(list)
+        self._fresh_for: dict[tuple[NodeId, int], list[bytes]] = defaultdict(list)
         self._has_fresh = trio.Event()
         self._outboxes: dict[NodeId, trio.MemorySendChannel[_Batch]] = {}
         self._owed: Counter[NodeId] = Counter()  # batches posted and not taken yet
@@ -78,11 +78,20 @@ class RowPush:
             self._fresh[hops, source] += raws
             self._has_fresh.set()
 
-    def add_for(self, peer: NodeId, raws: Sequence[bytes]) -> None:
-        """Push rows to one peer soon; it sends them on to nobody."""
+    def add_for(self, peer: NodeId, raws: Sequence[bytes], *, hops: int = 0) -> None:
+        """Push rows to one peer soon."""
         if raws:
-            self._fresh_for[peer] += raws
+            self._fresh_for[peer, hops] += raws
             self._has_fresh.set()
+
+    def add_where(
+        self, raw: bytes, keeps: Callable[[NodeId], bool], *, hops: int, source: NodeId | None
+    ) -> None:
+        """Push a row soon to peers that keep its place; else as ``add``."""
+        peers = sorted(peer for peer in self._network.peers - {source} if keeps(peer))
+        most = ORIGIN_PEERS if source is None else RELAY_PEERS
+        for peer in self._random.sample(peers, min(len(peers), most)):
+            self.add_for(peer, [raw], hops=hops)
 
     async def handed_over(self) -> None:
         """Return when what was added so far has been taken, or its peers failed to; a peer that
@@ -101,8 +110,9 @@ class RowPush:
                 for (hops, source), raws in fresh.items():
                     self._send(raws, hops, source, nursery)
                 fresh_for, self._fresh_for = self._fresh_for, defaultdict(list)
-                for peer, raws in fresh_for.items():
-                    self._post(peer, [_Batch(batch, 0) for batch in wire.batches(raws)], nursery)
+                for (peer, hops), raws in fresh_for.items():
+                    batches = [_Batch(batch, hops) for batch in wire.batches(raws)]
+                    self._post(peer, batches, nursery)
                 self._move()
 
     def _send(

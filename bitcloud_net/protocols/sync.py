@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from bitcloud_net.core.errors import BadMessage, Malformed
 from bitcloud_net.core.meeting import Meeting
+from bitcloud_net.core.tables import Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate, Outcome
@@ -105,6 +106,8 @@ class _Asking:
                 await self._sync(state.set, view[state.set], meeting)
         for number in meeting.depths:
             await self._show_strays(number, meeting)
+        if Table.NODE in meeting.depths and self._rows.growth.draws_sample(meeting.period):
+            await self._draw_sample(meeting.period)
         return self._report
 
     async def _greet(self, depths: dict[int, int]) -> tuple[Meeting, tuple[wire.SetState, ...]]:
@@ -200,6 +203,14 @@ class _Asking:
                 raise BadMessage("an answer to nothing", peer=self._peer)
             del strays[: len(reply.marks)]
             await self._settle(of, list(zip(asked, reply.marks, strict=False)), reply.raws, meeting)
+
+    async def _draw_sample(self, period: int) -> None:
+        """Take some nodes from anywhere, for the sample."""
+        start = self._side.random.randrange(2**32)
+        some = wire.Some(set=Table.NODE, start=start, count=wire.MAX_SOME)
+        reply = await self._caller.ask(some, wire.RowsAre)
+        outcomes = await self._take(Table.NODE, reply.raws)
+        self._rows.growth.note_drawn(count(outcomes, Fate.ACCEPTED), period)
 
     async def _settle(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Final, Protocol
 
 from bitcloud_net.core import mandates
@@ -104,6 +105,7 @@ class Side:
     rows: SyncedRows
     persons: Persons
     now_s: Callable[[], int]  # the own clock
+    random: Random
     clocks: ClockWatch
     relay: Callable[[Sequence[SignedRow], int, NodeId], None]  # rows that were new here, hops, from
 

@@ -111,6 +111,7 @@ class Syncer:
             rows=rows,
             persons=self._persons,
             now_s=clock.now_s,
+            random=random,
             clocks=self._clocks,
             relay=self._news.relay,
         )
@@ -317,6 +318,7 @@ class Syncer:
             return False
         self._tries.pop(peer, None)
         self._ledger.note(peer, report, self._clock.now_s())
+        self._rows.growth.hear(peer, report.depths)
         if not report.complete and report.received + report.sent:
             self._want(peer)
         if report.complete:

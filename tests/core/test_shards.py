@@ -108,6 +108,18 @@ def test_a_table_of_one_size_comes_to_rest(size: int) -> None:
     assert size >> depth.value <= RULE.rise_bytes
 
 
+def test_who_comes_new_begins_where_the_others_are() -> None:
+    fresh = Depth()
+    assert fresh.among([7] * 4, 0, RULE) == fresh, "too few to be believed"
+    assert fresh.among([7] * 5, 0, RULE) == Depth(value=7)
+    assert fresh.among([0, 0, 6, 7, 30], 0, RULE) == Depth(value=6), "the middle one"
+    assert fresh.among([32] * 3 + [0] * 4, 0, RULE) == fresh, "three liars of seven"
+    assert fresh.among([1] * 9, 0, RULE) == fresh, "one more comes by itself"
+    assert fresh.among([7] * 9, RULE.fall_bytes, RULE) == fresh, "who holds much decides alone"
+    assert Depth(value=9).among([7] * 9, 0, RULE) == Depth(value=9)
+    assert Depth(value=LIGHT).among([7] * 9, 0, RULE) == Depth(value=LIGHT)
+
+
 def test_a_small_table_is_never_cut() -> None:
     depth = Depth()
     for _ in range(1000):

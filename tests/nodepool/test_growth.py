@@ -14,7 +14,7 @@ from grids import FixedClock, Member, connect_all, key_of, open_member, until
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.partners import position_of
 from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.shards import DepthRule, kept_span
+from bitcloud_net.core.shards import Depth, DepthRule, kept_span
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool import sample
@@ -91,8 +91,8 @@ class World:
         )
 
 
-def keeps(member: Member, key: bytes) -> bool:
-    depth = member.store.keeping.depth(LOAD)
+def keeps(member: Member, key: bytes, table: Table = LOAD) -> bool:
+    depth = member.store.keeping.depth(table)
     span = kept_span(position_of(NodeId(member.key.public)), depth)
     return span is not None and position_of(key) in span
 
@@ -158,6 +158,75 @@ async def test_what_is_ones_own_stays_and_the_rest_goes_when_others_have_it(
         await until(lambda: not any(others()), 3600, "nobody keeps what is not its own")
         assert own.key in first.store.sets[LOAD].strays
         world.check_nothing_is_lost()
+
+
+async def cut(member: Member, table: Table, depth: int) -> None:
+    await member.store.growth._set_depth(member.store.rule_of(table), Depth(value=depth))
+
+
+async def test_who_comes_new_begins_as_deep_as_the_others(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, clock = MemoryHub(45), FixedClock()
+    async with AsyncExitStack() as stack:
+        members = [
+            await stack.enter_async_context(
+                open_member(hub, tmp_path / str(at), f"node {at}", clock=clock, depth_rule=RULE)
+            )
+            for at in range(8)
+        ]
+        for member in members[1:]:
+            await cut(member, LOAD, 4)
+        fresh = members[0]
+        for member in members[1:]:
+            await fresh.network.connect(member.network.addresses[0])
+        await trio.sleep(60)
+        assert fresh.store.keeping.depth(LOAD) == 0
+        await fresh.store.sweep()
+        assert fresh.store.keeping.depth(LOAD) == 4
+        assert fresh.store.keeping.depth(Table.NODE) == 0, "the others are whole"
+
+
+async def test_the_sample_comes_from_all_over_the_network(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    hub, clock, chance = MemoryHub(46), FixedClock(), Random(46)
+    async with AsyncExitStack() as stack:
+        one, other = [
+            await stack.enter_async_context(open_member(hub, tmp_path / n, n, clock=clock))
+            for n in "ab"
+        ]
+        keys = [SigningKey(chance.randbytes(32)) for _ in range(120)]
+        rows = [signed(Table.NODE, key, clock, periods=400) for key in keys]
+        await other.store.accept_many([row.raw for row in rows], source=None)
+        await cut(one, Table.NODE, 3)
+        one.store.keeping.sample._size = 40
+        await connect_all([one, other])
+        held = one.store.sets
+        await until(lambda: len(held[Table.NODE].strays) >= 30, 600, "a sample")
+        kept = [row for row in rows if keeps(one, row.key, Table.NODE)]
+        assert len(held[Table.NODE].whole) == len(kept), "and all that lie at home"
+        places = {position_of(key) >> 254 for key in held[Table.NODE].strays}
+        assert len(places) >= 3
+
+
+async def test_a_fresh_row_is_pushed_to_who_keeps_its_place(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    async with AsyncExitStack() as stack:
+        world = await open_world(stack, tmp_path, 47)
+        for member in world.members:
+            await cut(member, LOAD, 2)
+        await trio.sleep(100)  # they have told each other
+        key = SigningKey(b"k" * 32)
+        first = next(m for m in world.members if not keeps(m, key.public))
+        first.store.keeping.act_for([key.public])
+        row = signed(LOAD, key, world.clock, periods=9)
+        world.live[row.key] = row
+        await first.store.accept(row.raw, source=None)
+        assert await until(world.all_at_home, 5, "by push") < 1
+        holders = world.holders()[row.id]
+        assert {m for m in world.members if keeps(m, row.key)} | {first} == set(holders)
 
 
 async def test_a_restart_remembers_how_deep_the_tables_are_cut(
