@@ -337,6 +337,10 @@ def _may_replace(row: SignedRow, held: Held) -> bool:
 
 def _what_is_missing(places: Parents) -> str:
     names = " or ".join(rule_of(table).name for table, _ in places)
+    for table, key in places:
+        if table is Table.IDENTITY:
+            role = str(Role(key[-1]).name).lower().replace("_", "-")
+            return f"who writes it has to be mined first: bitcloud join --role {role}"
     return f"it belongs to a row that is not there: {names}"
 
 

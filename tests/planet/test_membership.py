@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, LocalFault
+from bitcloud_net.core.row_bodies import body_value
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import MIB
 from bitcloud_net.settings import load_settings, save_settings
 from bitcloud_net.testing.planet import Machine, until
 from bitcloud_net.views import MembershipChanged, MembershipState
+from tests.core.row_samples import SAMPLES
 from tests.planet.acts import read, write
 
 DAY_S = 24 * 3600
@@ -217,6 +220,21 @@ async def test_every_role_is_mined_by_itself(world: Any, clock: MockClock) -> No
             assert (await mary.client.join(role=role)).role == role
             assert (await mary.client.membership(role=role)).state is MembershipState.JOINED
         assert (await mary.client.membership()).state is MembershipState.NONE
+
+
+async def test_who_is_not_mined_is_told_how(world: Any, clock: MockClock) -> None:
+    body = SAMPLES[Table.PUBLISHER].body
+    assert body is not None
+    shop = json.dumps(body_value(body))
+    async with world(nodes=1, identity_bits=1) as grid:
+        mary = await grid.join("Mary")
+        with pytest.raises(BadInput, match="bitcloud join --role publisher") as caught:
+            await mary.client.put_row("publisher", "", shop)
+        assert caught.value.code == "missing-parent"
+        await mary.client.join(role="publisher")
+        await mary.client.put_row("publisher", "", shop)
+        await grid.settle()
+        assert grid.nodes[0].client._parts.rows.counts[Table.PUBLISHER] == 1
 
 
 async def test_where_nobody_mines_joining_costs_nothing(world: Any, clock: MockClock) -> None:
