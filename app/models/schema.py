@@ -15,6 +15,8 @@ TABLES_STATEMENT = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORD
 MAX_TABLES = 500
 """More are not listed; the built-in ones and 32 applications stay far below."""
 
+MAX_NAMED_COLUMNS = 5
+
 _COLUMN = re.compile(r'[(,]\s*"?(\w+)"?\s+(BLOB|TEXT|INTEGER|REAL|ANY)\b')
 _COMMENT = re.compile(r"--[^\n]*")
 _UNKNOWN = re.compile(r"no such (table|column): (\S{1,128})")
@@ -48,6 +50,9 @@ _BUILT_IN = {
     "np_ban_word": "what each ban rests on",
     "np_share_claim": "what nodes say they hold",
     "np_service": "until when nodes were there",
+    "np_day": "the dice of days, for certain",
+    "np_seen": "since when each node was there",
+    "np_watched": "when this node was last in step",
     "np_audience": "who may see rows that are not public",
     "np_depth": "how deep each table is cut here",
     "np_proof": "rows that convict their owner",
@@ -75,11 +80,12 @@ class TableInfo:
 
     @property
     def description(self) -> str:
-        """What is in it, in one line; empty for a table this version does not know."""
+        """What is in it, in one line; the columns of a table that this version does not know."""
         if self.name in _BUILT_IN:
             return tr(_BUILT_IN[self.name])
-        found = _APP_TABLE.fullmatch(self.name)
-        return tr("“{name}” of an application").format(name=found[1]) if found else ""
+        if found := _APP_TABLE.fullmatch(self.name):
+            return tr("“{name}” of an application").format(name=found[1])
+        return ", ".join(column.name for column in self.columns[:MAX_NAMED_COLUMNS])
 
 
 def parse_tables(rows: Iterable[Sequence[PlainCell]]) -> tuple[TableInfo, ...]:

@@ -237,6 +237,7 @@ def test_tables_have_words_counts_and_columns(page: DatabasePage) -> None:
     names = [table.name for table in page._tables]
     assert names[0] == "user"
     assert all(name.startswith("np_") for name in names[-3:])
+    assert all(table.description for table in page._tables)
     shown = page.tree.model()
     assert shown.index(0, 0).data() == "user, people and their names, 8 rows"
 
@@ -291,6 +292,7 @@ def test_tables_of_applications_and_strange_ones() -> None:
     )
     assert [table.name for table in tables] == ["app_0123456789ab_moves", "zebra", "np_row"]
     assert tables[0].description == "“moves” of an application"
+    assert tables[1].description == "x"
     assert [c.name for c in tables[0].columns] == ["key", "owner", "move", "number"]
     assert [c.name for c in tables[1].columns] == ["x"]
     assert with_counts(tables, (1, 2, "x"))[1].rows == 2
