@@ -99,7 +99,7 @@ class SignedRow:
             id=row_id(raw[len(_LIST_OF_TWO) : len(raw) - _signatures_bytes(len(signers))]),
             raw=raw,
         )
-        _check_parties(row)
+        _check_key_parts(row)
         return row
 
     def verify(self) -> None:
@@ -261,10 +261,17 @@ def _check_co_owners(rule: TableRule, owner: bytes, co_owners: object) -> None:
         raise Malformed("co-owners are sorted and different", code="bad-row")
 
 
-def _check_parties(row: SignedRow) -> None:
-    """Check that those sign, and nobody else, whom the key names as signers."""
+def _check_key_parts(row: SignedRow) -> None:
+    """Check that the numbers in the key are some, and that those sign, and nobody else, whom it
+    names as signers.
+    """
     kind = KINDS.get(row.table)
-    signers = None if kind is None else kind.signers(row.key_suffix)
+    if kind is None:
+        return
+    for part, item in zip(kind.key, kind.parts(row), strict=True):
+        if part.is_number and int.from_bytes(item, "big") > MAX_INTEGER:
+            raise Malformed(f"{part.name} in the key is beyond 2^63 - 1", code="bad-key")
+    signers = kind.signers(row.key_suffix)
     if signers is not None and row.co_owners != signers:
         raise Malformed("the other side, whom the key names, signs too", code="bad-row")
 

@@ -99,6 +99,9 @@ def refused_rows() -> list[Json]:
         rows.append((table, "a field too many", signed_anew(sample, {"x": 1}), "bad-body"))
         short = sample.row().key[:-1] if KINDS[table].key else sample.row().key + b"x"
         rows.append((table, "another key's length", signed_anew(sample, {}, {2: short}), "bad-key"))
+        if KINDS[table].key and KINDS[table].key[-1].is_number and KINDS[table].key[-1].length == 8:
+            beyond = sample.row().key[:-8] + b"\x80" + bytes(7)
+            rows.append((table, "2^63 in the key", signed_anew(sample, {}, {2: beyond}), "bad-key"))
         if sample.co_signers:
             alone = signed_anew(sample, {}, {9: []})
             rows.append((table, "signed by one side alone", alone, "bad-row"))
