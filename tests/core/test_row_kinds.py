@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,19 +14,8 @@ from hypothesis import strategies as st
 
 from bitcloud_net.core import keys
 from bitcloud_net.core.bodies.fields import (
-    Amount,
-    Bits,
-    Blob,
     Body,
-    Bytes,
-    Choice,
-    Code,
-    Field,
-    Flag,
     Integer,
-    Many,
-    Record,
-    Text,
     fields_of,
 )
 from bitcloud_net.core.errors import BadInput, Malformed
@@ -37,6 +24,7 @@ from bitcloud_net.core.row_json import body_from_json
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import RULES, Table
 from tests.core.row_samples import SAMPLES, as_json, plain_body
+from tests.core.row_strategies import near
 
 TABLES = [Table(table) for table in KINDS]
 FIELDS = [(Table(table), name) for table in KINDS for name in fields_of(KINDS[table].body)]
@@ -75,43 +63,6 @@ def test_keys_have_the_parts_that_the_rule_says(table: Table) -> None:
     assert all(part.is_party for part in kind.key if part.signs)
 
 
-LETTERS = st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"])
-
-
-def of_length(length: int) -> st.SearchStrategy[bytes]:
-    return st.binary(min_size=length, max_size=length)
-
-
-def lists(spec: Many) -> st.SearchStrategy[Any]:
-    items = st.lists(strategy(spec.of), max_size=spec.most, unique=spec.distinct)
-    return items.map(sorted) if spec.distinct else items
-
-
-def texts(spec: Text) -> st.SearchStrategy[str]:
-    text = st.text(LETTERS, max_size=min(spec.most, 80))
-    return text.map(lambda one: unicodedata.normalize("NFC", one)[: spec.most])
-
-
-STRATEGIES: dict[type[Field], Callable[[Any], st.SearchStrategy[Any]]] = {
-    Integer: lambda spec: st.integers(spec.least, spec.most),
-    Choice: lambda spec: st.sampled_from([item.value for item in spec.of]),
-    Bits: lambda spec: st.integers(0, sum(item.value for item in spec.of)),
-    Flag: lambda _: st.booleans(),
-    Amount: lambda spec: st.integers(0, 2**128 - 1).map(spec.plain),
-    Code: lambda _: st.from_regex(r"\A[a-z][a-z0-9.:-]{0,20}\Z"),
-    Bytes: lambda spec: st.sampled_from(spec.lengths).flatmap(of_length),
-    Blob: lambda spec: st.binary(min_size=spec.least, max_size=min(spec.most, 300)),
-    Record: lambda spec: st.fixed_dictionaries(strategies(spec.of)),
-    Many: lists,
-    Text: texts,
-}
-
-
-def strategy(spec: Field) -> st.SearchStrategy[Any]:
-    """Values that a field may hold, as they travel."""
-    return STRATEGIES[type(spec)](spec)
-
-
 NUMBERED = [table for table in TABLES if any(part.is_number for part in KINDS[table].key)]
 
 
@@ -132,10 +83,6 @@ def test_a_number_in_a_key_fits_a_column(table: Table) -> None:
             assert part.length < 8
 
 
-def strategies(body: type[Body]) -> dict[str, st.SearchStrategy[Any]]:
-    return {name: strategy(spec) for name, spec in fields_of(body).items()}
-
-
 def refusal_or_body(table: Table, value: object) -> Malformed | Body:
     try:
         return parse_body(RULES[table], value)
@@ -148,7 +95,7 @@ def refusal_or_body(table: Table, value: object) -> Malformed | Body:
 @given(data=st.data())
 def test_random_bodies_come_back_or_are_refused(table: Table, data: st.DataObject) -> None:
     """Fields by themselves are good; some do not go together, and then one of them is named."""
-    value = data.draw(st.fixed_dictionaries(strategies(KINDS[table].body)))
+    value = data.draw(near(plain_body(table), KINDS[table].body))
     body = refusal_or_body(table, value)
     if isinstance(body, Malformed):
         assert body.code == "bad-body"

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from importlib import resources
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitcloud_net.core.bodies.fields import fields_of
-from bitcloud_net.core.row_bodies import KINDS
+from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.row_bodies import KINDS, parse_body
+from bitcloud_net.core.table_rules import Table
 from bitcloud_net.nodepool.outcome import SENDERS_FAULT
+from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
+from tests.core.row_samples import SAMPLES, plain_body
+from tests.core.row_strategies import near, of_length
 from tests.vectors import make_nodepool_tables as document
 
 SCHEMA = resources.files("bitcloud_net.nodepool").joinpath("schema/nodepool.sql").read_text("utf-8")
@@ -52,3 +62,31 @@ def test_every_code_that_costs_the_sender_is_in_the_readme() -> None:
     text = document.README.read_text("utf-8")
     for code in SENDERS_FAULT - {"malformed"}:
         assert f"`{code}`" in text, code
+
+
+@pytest.mark.parametrize("table", list(SAMPLES))
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_every_row_that_parses_fits_its_columns(table: Table, data: st.DataObject) -> None:
+    """Whatever a stranger signs is refused by its form, or SQL can hold it."""
+    sample, kind = SAMPLES[table], KINDS[table]
+    parts = [
+        item if part.signs else data.draw(of_length(part.length))
+        for part, item in zip(kind.key, kind.cut(sample.suffix), strict=True)
+    ]
+    value = data.draw(near(plain_body(table), kind.body))
+    try:
+        body = parse_body(kind.rule, value)
+        row = replace(sample, suffix=b"".join(parts)).row(body, seq=2**63 - 1, slot=2**63 - 1)
+    except Malformed:
+        return
+    apply_row(DB, kind.rule, row)
+    (count,) = DB.execute(
+        f"SELECT count(*) FROM {kind.rule.name} WHERE key = ?", (row.key,)
+    ).fetchone()
+    assert count == 1
+    remove_row(DB, kind.rule, row.key)
+
+
+DB = sqlite3.connect(":memory:")
+DB.executescript(SCHEMA)
