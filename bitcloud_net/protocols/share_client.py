@@ -27,6 +27,10 @@ PROTOCOL = ProtocolId(wire.PROTOCOL)
 OUTBOX_MESSAGES = 4
 """Messages waiting for one stream's sender. Blocks are up to 1 MiB, so this bounds memory."""
 
+STALL_S = 30.0
+"""A node that takes no message in so long (of 1 MiB at most: 36 kB/s) has stopped reading. Its
+stream is given up, and the next question opens another."""
+
 UNACKNOWLEDGED_BLOCKS = 8
 """Blocks of one upload on their way to one node before the sender waits for ``Held``."""
 
@@ -95,6 +99,7 @@ class _Link:
             OUTBOX_MESSAGES
         )
         self.broken = False
+        self._error: Exception | None = None  # why it broke, from whoever saw it first
 
     def listen(self, listener: _Listener) -> int:
         """Give ``listener`` a request number and all answers to it."""
@@ -120,14 +125,15 @@ class _Link:
 
     async def run(self) -> None:
         """Serve the stream until it breaks or this task is cancelled."""
-        error: Exception = Unavailable("the node hung up", code="node-unreachable")
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send_all, nursery.cancel_scope)
-                error = await self._hear_all()
+                heard = await self._hear_all()
+                self._error = heard if self._error is None else self._error
                 nursery.cancel_scope.cancel()
         finally:
-            self._break(error)
+            gone = Unavailable("the node hung up", code="node-unreachable")
+            self._break(gone if self._error is None else self._error)
 
     def _break(self, error: Exception) -> None:
         self.broken = True
@@ -143,10 +149,11 @@ class _Link:
             async for number, message in self._to_send:
                 kind, head, payload = wire.pack(message)
                 prefix = pack_frame(number, kind, head, len(payload))
-                if len(payload):
-                    await self._stream.send(prefix, payload)
-                else:
-                    await self._stream.send(prefix)
+                with trio.fail_after(STALL_S):
+                    await self._stream.send(prefix, *([payload] if len(payload) else ()))
+        except trio.TooSlowError:
+            self._error = Unavailable("the node stopped reading", code="node-unreachable")
+            scope.cancel()
         except Unavailable:
             scope.cancel()
 
