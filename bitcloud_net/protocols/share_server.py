@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from unicodedata import normalize
 
 import trio
+from blake3 import blake3
 
 from bitcloud_net.core.errors import (
     BadInput,
@@ -28,6 +29,7 @@ from bitcloud_net.core.errors import (
 from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.receipt import StorageReceipt
+from bitcloud_net.core.sealing import UPLOAD_ID_BYTES
 from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.core.units import MIB
 from bitcloud_net.net.network import Stream
@@ -36,6 +38,7 @@ from bitcloud_net.wire import share_session as wire
 from bitcloud_net.wire.fields import Buffer
 from bitcloud_net.wire.frames import FrameParser, pack_frame
 
+SLOT_CONTEXT: Final = "bitcloud v1 upload slot"
 MAX_UPLOADS: Final = 64
 """Uploads under way on one stream: a folder is published eight files at a time."""
 MAX_SMALL_PUTS: Final = 32
@@ -93,13 +96,13 @@ class StoredBlock(Protocol):
 class ShareKeeper(Protocol):
     """What the server needs of the share store (``storage.share_store``)."""
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int: ...
+    async def begin(self, header: ShareHeader, salt: bytes, slot: bytes) -> int: ...
 
     async def put_block(
-        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+        self, slot: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
     ) -> None: ...
 
-    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare: ...
+    async def finish(self, slot: bytes, share_no: int, manifest: bytes) -> StoredShare: ...
 
     async def put_share(
         self,
@@ -109,7 +112,7 @@ class ShareKeeper(Protocol):
         segment_hashes: Sequence[bytes],
     ) -> StoredShare: ...
 
-    async def abandon(self, upload_id: bytes, share_no: int) -> None: ...
+    async def abandon(self, slot: bytes, share_no: int) -> None: ...
 
     async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock: ...
 
@@ -259,6 +262,12 @@ class _Session:
 
     # Taking in
 
+    def _slot(self, upload_id: bytes) -> bytes:
+        """Return where an upload of this client is kept. Every holder of a file knows its upload
+        id: with that alone one could begin it elsewhere, with junk, before its owner does."""
+        hasher = blake3(self._stream.peer + upload_id, derive_key_context=SLOT_CONTEXT)
+        return hasher.digest(length=UPLOAD_ID_BYTES)
+
     async def _begin(self, number: int, request: wire.Begin) -> wire.Answer:
         if len(self._uploads) >= MAX_UPLOADS:
             raise Refused("too many uploads at once; finish some first", code="busy")
@@ -266,7 +275,7 @@ class _Session:
         intake = _Intake(header.upload_id, header.share_no)
         if (old := self._uploads.get(intake.name)) is not None:
             await old.stop()  # what it still has is written first, and so counts as held
-        held = await self._keeper.begin(header, request.salt)
+        held = await self._keeper.begin(header, request.salt, self._slot(header.upload_id))
         self._uploads[intake.name] = intake
         self._nursery.start_soon(self._take_in, intake)
         return wire.Begun(held=held)
@@ -307,7 +316,7 @@ class _Session:
     async def _write(self, number: int, request: wire.PutBlock, intake: _Intake) -> bool:
         try:
             await self._keeper.put_block(
-                request.upload_id,
+                self._slot(request.upload_id),
                 request.share_no,
                 request.segment_no,
                 request.block,
@@ -328,7 +337,8 @@ class _Session:
 
     async def _finish(self, request: wire.Finish) -> wire.Answer:
         manifest = bytes(request.manifest)
-        stored = await self._keeper.finish(request.upload_id, request.share_no, manifest)
+        slot = self._slot(request.upload_id)
+        stored = await self._keeper.finish(slot, request.share_no, manifest)
         return self._receipt(stored)
 
     async def _put_share(self, number: int, request: wire.PutShare, place: object) -> None:
@@ -351,7 +361,7 @@ class _Session:
     async def _abandon(self, request: wire.Abandon) -> wire.Answer:
         if (intake := self._uploads.get((request.upload_id, request.share_no))) is not None:
             await intake.stop()
-        await self._keeper.abandon(request.upload_id, request.share_no)
+        await self._keeper.abandon(self._slot(request.upload_id), request.share_no)
         return wire.Begun(held=0)
 
     def _receipt(self, stored: StoredShare) -> wire.Stored:

@@ -142,9 +142,11 @@ class ShareStore:
 
     # Taking in
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+    async def begin(self, header: ShareHeader, salt: bytes, slot: bytes | None = None) -> int:
         """Start or resume a share; return how many leading blocks are held already.
 
+        ``slot`` names the upload for all further calls; by default its own id does. Who serves
+        strangers gives each of them slots of its own, as anybody may know the id.
         Space for the whole share is reserved until ``finish`` or ``abandon``, over restarts too.
         ``salt`` is the one that the manifest will have. A share that is stored is held whole.
 
@@ -153,13 +155,14 @@ class ShareStore:
             BadInput: ``other-upload``: the id is in use with another header or salt.
             LocalFault: the disk's codes.
         """
-        if self._index.holds_upload(UploadName(header.upload_id, header.share_no)):
+        name = UploadName(header.upload_id if slot is None else slot, header.share_no)
+        if self._index.holds_upload(name):
             return header.layout.segment_count
         await self._in_thread("Looking for space", self._measure)
-        return await self._uploads.begin(header, salt)
+        return await self._uploads.begin(name, header, salt)
 
     async def put_block(
-        self, upload_id: bytes, share_no: int, segment_no: int, block: Data, segment_hash: bytes
+        self, slot: bytes, share_no: int, segment_no: int, block: Data, segment_hash: bytes
     ) -> None:
         """Write the next block of a share. It is durable only after ``finish``.
 
@@ -170,14 +173,14 @@ class ShareStore:
             Refused: ``busy``: the share is being finished.
             LocalFault: the disk's codes; after ``disk-full`` the same block may be put again.
         """
-        name = UploadName(upload_id, share_no)
+        name = UploadName(slot, share_no)
         await self._uploads.append(name, segment_no, block, segment_hash)
 
-    def held(self, upload_id: bytes, share_no: int) -> int:
+    def held(self, slot: bytes, share_no: int) -> int:
         """Return how many leading blocks are held of a share begun since the store was opened."""
-        return self._uploads.held(UploadName(upload_id, share_no))
+        return self._uploads.held(UploadName(slot, share_no))
 
-    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+    async def finish(self, slot: bytes, share_no: int, manifest: bytes) -> StoredShare:
         """Check a share against its manifest, make it durable, and say what it is.
 
         Raises:
@@ -185,7 +188,7 @@ class ShareStore:
             Refused: ``manifest-mismatch``: it is not what came, and nothing is kept; ``busy``.
             LocalFault: the disk's codes; after ``disk-full`` it may be finished again.
         """
-        upload = await self._uploads.start_finishing(UploadName(upload_id, share_no))
+        upload = await self._uploads.start_finishing(UploadName(slot, share_no))
         if not upload:
             return self._stored_before(share_no, manifest)
         job = CommitJob(
@@ -220,13 +223,13 @@ class ShareStore:
         await self.abandon(header.upload_id, header.share_no)  # if it was begun, too
         return stored
 
-    async def abandon(self, upload_id: bytes, share_no: int) -> None:
+    async def abandon(self, slot: bytes, share_no: int) -> None:
         """Give up a share on its way in; one that is not there is no error.
 
         Raises:
             LocalFault: the disk's codes.
         """
-        await self._uploads.abandon(UploadName(upload_id, share_no))
+        await self._uploads.abandon(UploadName(slot, share_no))
 
     # Handing out
 

@@ -33,7 +33,7 @@ class ShareName(NamedTuple):
 class UploadName(NamedTuple):
     """A share on its way in, before its content id is known."""
 
-    upload_id: bytes
+    slot: bytes  # of one client; as long as an upload id
     share_no: int
 
 
@@ -69,7 +69,7 @@ class StoreLayout:
 
     def part(self, name: UploadName) -> Path:
         """Where a share on its way in is; its journal has the suffix ``.journal``."""
-        return self.incoming / f"{name.upload_id.hex()}-{name.share_no}{PART}"
+        return self.incoming / f"{name.slot.hex()}-{name.share_no}{PART}"
 
     def once(self, number: int) -> Path:
         """Where a share that came whole is until it is durable."""

@@ -170,6 +170,6 @@ def _part_worth_keeping(
             header = ShareHeader.parse(file.read_at(0, HEADER_BYTES))
         except Malformed:
             return None
-        if (header.upload_id, header.share_no) != name:
+        if header.share_no != name.share_no:
             return None
         return header, file.size()

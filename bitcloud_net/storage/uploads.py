@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import trio
@@ -86,9 +86,8 @@ class Uploads:
                 upload.part.close()
         self._open.clear()
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+    async def begin(self, name: UploadName, header: ShareHeader, salt: bytes) -> int:
         """Start or resume a share; return how many leading blocks it holds."""
-        name = UploadName(header.upload_id, header.share_no)
         try:
             return await self._begin(name, header, salt)
         except _GivenUp:  # what was left of it is of no use
@@ -138,7 +137,7 @@ class Uploads:
         """Write the trailer; a part that does not fit its manifest is removed. In a thread."""
         assert upload.part
         try:
-            return upload.part.complete(manifest)
+            return replace(upload.part.complete(manifest), upload_id=upload.name.slot)
         except Malformed:
             upload.part.close()
             remove_part(self._disk, self._layout.part(upload.name))

@@ -65,19 +65,19 @@ class Honest(ShareKeeper):
         self.lies = 0
         """How often it did wrong."""
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+    async def begin(self, header: ShareHeader, salt: bytes, slot: bytes) -> int:
         """See ``ShareKeeper``."""
-        return await self.store.begin(header, salt)
+        return await self.store.begin(header, salt, slot)
 
     async def put_block(
-        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+        self, slot: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
     ) -> None:
         """See ``ShareKeeper``."""
-        await self.store.put_block(upload_id, share_no, segment_no, block, segment_hash)
+        await self.store.put_block(slot, share_no, segment_no, block, segment_hash)
 
-    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+    async def finish(self, slot: bytes, share_no: int, manifest: bytes) -> StoredShare:
         """See ``ShareKeeper``."""
-        return await self.store.finish(upload_id, share_no, manifest)
+        return await self.store.finish(slot, share_no, manifest)
 
     async def put_share(
         self,
@@ -89,9 +89,9 @@ class Honest(ShareKeeper):
         """See ``ShareKeeper``."""
         return await self.store.put_share(header, manifest, blocks, segment_hashes)
 
-    async def abandon(self, upload_id: bytes, share_no: int) -> None:
+    async def abandon(self, slot: bytes, share_no: int) -> None:
         """See ``ShareKeeper``."""
-        await self.store.abandon(upload_id, share_no)
+        await self.store.abandon(slot, share_no)
 
     async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> StoredBlock:
         """See ``ShareKeeper``."""
@@ -170,11 +170,11 @@ class Stalls(Honest):
         self._seconds = seconds
 
     async def put_block(
-        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+        self, slot: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
     ) -> None:
         """See ``ShareKeeper``."""
         await self._stall()
-        await super().put_block(upload_id, share_no, segment_no, block, segment_hash)
+        await super().put_block(slot, share_no, segment_no, block, segment_hash)
 
     async def put_share(
         self,
@@ -204,19 +204,19 @@ class DropsUploads(Honest):
         super().__init__(store)
         self._lengths: dict[tuple[bytes, int], int] = {}
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+    async def begin(self, header: ShareHeader, salt: bytes, slot: bytes) -> int:
         """See ``ShareKeeper``."""
-        self._lengths[header.upload_id, header.share_no] = header.layout.share_bytes
+        self._lengths[slot, header.share_no] = header.layout.share_bytes
         return 0
 
     async def put_block(
-        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+        self, slot: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
     ) -> None:
         """See ``ShareKeeper``."""
 
-    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+    async def finish(self, slot: bytes, share_no: int, manifest: bytes) -> StoredShare:
         """See ``ShareKeeper``."""
-        return self._claim(manifest, share_no, self._lengths.pop((upload_id, share_no)))
+        return self._claim(manifest, share_no, self._lengths.pop((slot, share_no)))
 
     async def put_share(
         self,
@@ -253,9 +253,9 @@ class SignsAnother(Honest):
         """See ``ShareKeeper``."""
         return self._bend(await super().put_share(header, manifest, blocks, segment_hashes))
 
-    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> StoredShare:
+    async def finish(self, slot: bytes, share_no: int, manifest: bytes) -> StoredShare:
         """See ``ShareKeeper``."""
-        return self._bend(await super().finish(upload_id, share_no, manifest))
+        return self._bend(await super().finish(slot, share_no, manifest))
 
     def _bend(self, stored: StoredShare) -> ClaimedShare:
         self.lies += 1
@@ -270,7 +270,7 @@ class SignsAnother(Honest):
 class RefusesAll(Honest):
     """Says no to everything, and that it holds nothing."""
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+    async def begin(self, header: ShareHeader, salt: bytes, slot: bytes) -> int:
         """See ``ShareKeeper``."""
         raise self._no()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from random import Random
 from unittest.mock import patch
 
@@ -12,13 +13,15 @@ from trio.testing import MockClock
 
 from bitcloud_net.core.errors import LocalFault, Unavailable
 from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
-from bitcloud_net.core.keys import verify
+from bitcloud_net.core.keys import SigningKey, verify
 from bitcloud_net.core.manifest import content_id
 from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import Stream
 from bitcloud_net.protocols import share_server
 from bitcloud_net.protocols.share_client import PROTOCOL
+from bitcloud_net.protocols.share_server import ShareServer
 from bitcloud_net.transfer.download import proves
 from bitcloud_net.wire import share_session as wire
 from bitcloud_net.wire.frames import pack_frame
@@ -343,3 +346,26 @@ class StrictKeeper(MemoryKeeper):
 
     async def abandon(self, upload_id: bytes, share_no: int) -> None:
         self.parts.pop((upload_id, share_no), None)
+
+
+async def test_who_knows_an_upload_id_cannot_take_its_place(clock: MockClock) -> None:
+    """Another holder of the file begins the upload here with junk, before and after its owner."""
+    keeper, mallory = MemoryKeeper(), SigningKey(bytes([9]) * 32)
+    junk = StoredFile(seed=2)
+    junk.keys = replace(junk.keys, upload_id=FILE.keys.upload_id)
+    hub = MemoryHub(1, delay_s=0.001)
+    async with hub.open(NODE) as node, hub.open(CLIENT) as owner, hub.open(mallory) as rude:
+        node.serve(PROTOCOL, ShareServer(keeper, NODE, lambda: 1).handle)
+        clients = []
+        for network in (rude, owner):
+            network.learn(node.node_id, node.addresses)
+            clients.append(RawClient(await network.open_stream(node.node_id, PROTOCOL)))
+        bad, good = clients
+        assert isinstance(await bad.ask(1, junk.begin()), wire.Begun)
+        await bad.say(1, junk.put(0))
+        await trio.sleep(1)
+        assert await good.ask(1, FILE.begin()) == wire.Begun(held=0)
+        await bad.say(2, wire.Abandon(upload_id=FILE.keys.upload_id, share_no=0))
+        await trio.sleep(1)
+        assert isinstance(await upload(good), wire.Stored)
+        assert keeper.shares_of(CID) == (0,)

@@ -115,6 +115,25 @@ async def test_the_same_share_is_written_once(tmp_path: Path) -> None:
         assert store.usage().shares == 1
 
 
+async def test_a_junk_share_under_the_same_id_is_in_nobody_s_way(tmp_path: Path) -> None:
+    file, junk = make(SMALL), make(SMALL, seed=1)
+    mine, theirs = b"m" * 16, b"t" * 16
+    header = replace(junk.headers[0], upload_id=file.upload_id)
+    async with open_share_store(tmp_path, capacity_bytes=GIB) as store:
+        await store.begin(header, junk.salt, theirs)
+        for index in range(junk.segments):
+            await store.put_block(
+                theirs, 0, index, junk.blocks[0][index], junk.segment_hashes[index]
+            )
+        await store.finish(theirs, 0, junk.manifest)
+        assert await store.begin(file.headers[0], file.salt, mine) == 0
+        for index in range(file.segments):
+            await store.put_block(mine, 0, index, file.blocks[0][index], file.segment_hashes[index])
+        await store.finish(mine, 0, file.manifest)
+        await file.check(store)
+        assert await store.begin(file.headers[0], file.salt, mine) == file.segments
+
+
 async def test_many_at_once_are_all_acknowledged_and_counted_once(tmp_path: Path) -> None:
     files = [make(SMALL, seed=seed) for seed in range(40)]
     async with open_share_store(tmp_path, capacity_bytes=GIB) as store:

@@ -171,7 +171,7 @@ async def after_restart(disk: FaultyDisk, home: Path, model: Model) -> None:
 def parts_on(disk: FaultyDisk) -> list[Key]:
     numbers = {file.upload_id: number for number, file in enumerate(FILES)}
     names = [name for path in disk.files() if (name := upload_named(path.name))]
-    return [(numbers[name.upload_id], name.share_no) for name in names]
+    return [(numbers[name.slot], name.share_no) for name in names]
 
 
 @settings(max_examples=60, deadline=None, database=None)

@@ -65,24 +65,24 @@ class MemoryKeeper:
         self.stall_s = 0.0
         self.full = False
 
-    async def begin(self, header: ShareHeader, salt: bytes) -> int:
+    async def begin(self, header: ShareHeader, salt: bytes, slot: bytes) -> int:
         if self.full:
             raise Refused("no space", code="no-space")
-        part = self.parts.setdefault((header.upload_id, header.share_no), Part(header, salt))
+        part = self.parts.setdefault((slot, header.share_no), Part(header, salt))
         return len(part.blocks)
 
     async def put_block(
-        self, upload_id: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
+        self, slot: bytes, share_no: int, segment_no: int, block: Buffer, segment_hash: bytes
     ) -> None:
         await trio.sleep(self.stall_s)
-        part = self.parts[upload_id, share_no]
+        part = self.parts[slot, share_no]
         assert segment_no == len(part.blocks)
         part.blocks.append(bytes(block))
         part.segment_hashes.append(segment_hash)
         self.blocks_received += 1
 
-    async def finish(self, upload_id: bytes, share_no: int, manifest: bytes) -> KeptShare:
-        return self._keep(self.parts.pop((upload_id, share_no)), manifest)
+    async def finish(self, slot: bytes, share_no: int, manifest: bytes) -> KeptShare:
+        return self._keep(self.parts.pop((slot, share_no)), manifest)
 
     async def put_share(
         self,
@@ -109,8 +109,8 @@ class MemoryKeeper:
         self.shares[cid, number] = (part, manifest)
         return KeptShare(cid, number, root, sum(map(len, part.blocks)))
 
-    async def abandon(self, upload_id: bytes, share_no: int) -> None:
-        self.parts.pop((upload_id, share_no), None)
+    async def abandon(self, slot: bytes, share_no: int) -> None:
+        self.parts.pop((slot, share_no), None)
 
     async def read_block(self, cid: bytes, share_no: int, segment_no: int) -> KeptBlock:
         await trio.sleep(self.stall_s)
