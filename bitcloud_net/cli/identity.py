@@ -35,7 +35,12 @@ async def _make(arguments: Namespace, out: Output, words: str | None) -> None:
     grid = read_record(home)  # a test grid that was here first is what the home belongs to
     network = arguments.network or (grid.network if grid else None)
     made = await create_home(
-        home, name=name, lock=_lock(arguments, out), words=words, network=network
+        home,
+        name=name,
+        lock=_lock(arguments, out),
+        words=words,
+        network=network,
+        light=arguments.light,
     )
     listed = made.split()
     lines = [f"Your home is {home}, and others see you as {name}."]

@@ -69,12 +69,13 @@ async def create_home(
     lock: VaultLock,
     words: str | None = None,
     network: str | None = None,
+    light: bool = False,
     random_bytes: Callable[[int], bytes] = secrets.token_bytes,
 ) -> str:
     """Make an identity in ``home`` and return its 24 recovery words.
 
     ``words`` restores an identity from its recovery words instead of making a new one;
-    ``random_bytes`` gives the seeds of a new one.
+    ``random_bytes`` gives the seeds of a new one. ``light`` makes it one of a small device.
 
     Raises:
         BadInput: ``home-exists``, ``recovery-words``, ``bad-name``.
@@ -88,7 +89,8 @@ async def create_home(
         raise BadInput(message, code="bad-name")
     seed = seed_from_words(words) if words else random_bytes(SEED_BYTES)
     make_private(home)
-    save_settings(home, Settings(name=name, network=network or PUBLIC_NETWORK))
+    chosen = Settings(name=name, network=network or PUBLIC_NETWORK, light=light)
+    save_settings(home, chosen)
     kept = _Kept(seed=seed, node_seed=random_bytes(SEED_BYTES))
     await create_vault(home / VAULT, kept.encode(), lock)
     return words_from_seed(seed)

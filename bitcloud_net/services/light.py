@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 FRESH_S: Final = 60.0
 """What was read so recently is not read again."""
+PEOPLE_FRESH_S: Final = 600.0
+"""The same for the list of all people, which is the longest."""
+FAILED_S: Final = 10.0
+"""What could not be read is tried again after so long; until then what is held is all there is."""
+READ_S: Final = 30.0
+"""Longest that anybody waits for one thing to be read."""
 KEPT_S: Final = 3_600.0
 """What nobody has looked at for so long goes."""
 SAMPLE_S: Final = 6 * 3_600.0
@@ -41,7 +47,7 @@ RETRY_S: Final = 1.0
 """How soon the first sample is tried again where nobody could be asked."""
 READY_S: Final = 8.0
 """Longest wait of a first call for the first sample."""
-MAX_FOLLOWED: Final = 64
+MAX_REFRESHED: Final = 64
 """Owners whose rows are kept up to date; those looked at last."""
 PERSON_TABLES: Final = (Table.USER, Table.FOLDER, Table.FILE)
 """What a person's files are read from. Where their shares lie is read when one is opened."""
@@ -72,20 +78,20 @@ class LightReads:
     """Brings rows here that were asked for. One per light node."""
 
     def __init__(self, reads: Reads, rows: Shelves, own: frozenset[bytes]) -> None:
+        """``own`` are keys of this machine, whose rows are always kept and kept up to date."""
         self._reads = reads
         self._rows = rows
-        self._own = own
-        self._read_s: dict[object, float] = {}  # what → when it was read
-        self._looked_s: dict[PublicKey, float] = {}
+        self._own = frozenset(map(PublicKey, own))
+        self._fresh_until_s: dict[object, float] = {}  # what was read
+        self._wanted_s: dict[PublicKey, float] = {}  # owner → when a row of it was last wanted
+        self._opened_s: dict[PublicKey, float] = {}  # whose files were looked at, and when
         self._heads: dict[PublicKey, bytes] = {}  # the id of the head that was read last
         self._one_at_a_time = trio.Lock()
         self._has_sample = trio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the sample and what is looked at up to date until cancelled."""
-        now = trio.current_time()
-        self._looked_s = dict.fromkeys(await self._rows.held_owners(), now)
-        self._rows.follow(self._looked_s)
+        self._want(await self._rows.held_owners())
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sample_again)
@@ -98,24 +104,31 @@ class LightReads:
 
     async def people(self) -> None:
         """Bring everybody's row."""
-        await self._once("people", self._people)
+        await self._once("people", self._people, PEOPLE_FRESH_S)
 
     async def person(self, owner: PublicKey) -> None:
         """Bring a person's folders and files."""
-        self._looked_s[owner] = trio.current_time()
-        await self._once(owner, lambda: self._person(owner))
+        self._want([owner])
+        self._opened_s[owner] = trio.current_time()
+        await self._once(owner, lambda: self._person(owner), FRESH_S)
 
     async def placements(self, cid: bytes) -> None:
         """Bring what everybody says about where a stored file is."""
-        await self._once(cid, lambda: self._placements(cid))
+        await self._once(cid, lambda: self._placements(cid), FRESH_S)
 
-    async def _once(self, what: object, read: Callable[[], Awaitable[None]]) -> None:
+    async def _once(
+        self, what: object, read: Callable[[], Awaitable[None]], fresh_s: float
+    ) -> None:
+        """Read something unless that was done a moment ago; soon again where it failed."""
         async with self._one_at_a_time:
-            if trio.current_time() - self._read_s.get(what, float("-inf")) < FRESH_S:
+            if trio.current_time() < self._fresh_until_s.get(what, 0.0):
                 return
-            with suppress(Unavailable):  # what is held is all there is
+            has_read = False
+            with trio.move_on_after(READ_S), suppress(Unavailable):
                 await read()
-                self._read_s[what] = trio.current_time()
+                has_read = True
+            now = trio.current_time()
+            self._fresh_until_s[what] = now + (fresh_s if has_read else FAILED_S)
 
     async def _people(self) -> None:
         await self._take((await self._reads.table(Table.USER)).values())
@@ -130,9 +143,12 @@ class LightReads:
 
     async def _take(self, rows: Iterable[SignedRow]) -> None:
         chosen = sorted(rows, key=lambda row: row.table)  # what others belong to comes first
-        self._looked_s |= {row.owner: trio.current_time() for row in chosen}
-        self._rows.follow(self._looked_s)
+        self._want(row.owner for row in chosen)
         await self._rows.accept_many([row.raw for row in chosen], source=_SOMEBODY)
+
+    def _want(self, owners: Iterable[PublicKey]) -> None:
+        self._wanted_s.update(dict.fromkeys(owners, trio.current_time()))
+        self._rows.follow(self._wanted_s)
 
     # By itself
 
@@ -152,15 +168,13 @@ class LightReads:
         while True:
             await trio.sleep(FRESH_S)
             await self._forget_old()
-            by_look = sorted(self._looked_s, key=lambda owner: self._looked_s[owner])
-            for owner in by_look[-MAX_FOLLOWED:]:
-                with suppress(Unavailable):
+            opened = sorted(self._opened_s, key=lambda owner: self._opened_s[owner])
+            for owner in sorted(self._own.union(opened[-MAX_REFRESHED:])):
+                with trio.move_on_after(READ_S), suppress(Unavailable):
                     await self._refresh(owner)
 
     async def _refresh(self, owner: PublicKey) -> None:
         """Read an owner again that signed another head; one without a head each time."""
-        if owner not in self._read_s:
-            return
         head = await self._reads.row(Table.HEAD, owner + PUBLIC_HEAD)
         if head is None or self._heads.get(owner) != head.id:
             await self._person(owner)
@@ -168,14 +182,17 @@ class LightReads:
             self._heads[owner] = head.id
 
     async def _forget_old(self) -> None:
-        old = trio.current_time() - KEPT_S
-        gone = [o for o, at in self._looked_s.items() if at < old and o not in self._own]
+        now = trio.current_time()
+        old = now - KEPT_S
+        self._fresh_until_s = {w: at for w, at in self._fresh_until_s.items() if at > now}
+        closed = {owner for owner, at in self._opened_s.items() if at <= old}
+        unwanted = {owner for owner, at in self._wanted_s.items() if at <= old}
+        gone = (closed | unwanted) - (self._opened_s.keys() - closed) - self._own
         for owner in gone:
-            del self._looked_s[owner]
-            self._heads.pop(owner, None)
-        self._read_s = {what: at for what, at in self._read_s.items() if at >= old}
+            for notes in (self._wanted_s, self._opened_s, self._heads):
+                notes.pop(owner, None)
         if gone:
-            self._rows.follow(self._looked_s)
+            self._rows.follow(self._wanted_s)
             await self._rows.forget(gone)
 
 
