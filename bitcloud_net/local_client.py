@@ -17,6 +17,7 @@ from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.services import test_grid
 from bitcloud_net.services.avoider import Avoider
 from bitcloud_net.services.ban_list import BanList
+from bitcloud_net.services.beacons import Beacons
 from bitcloud_net.services.fetcher import Fetcher
 from bitcloud_net.services.grid import Grid
 from bitcloud_net.services.head_watcher import HeadWatcher
@@ -79,6 +80,7 @@ class Parts:
     newsstand: Newsstand
     traffic: Traffic
     syncer: Syncer
+    beacons: Beacons
     head_watcher: HeadWatcher
     row_server: RowServer
     row_desk: RowDesk

@@ -389,6 +389,7 @@ class _Builder:
             newsstand=self._newsstand,
             traffic=Traffic(lambda: network.traffic, self._status_changed),
             syncer=self._syncer,
+            beacons=self._beacon,
             head_watcher=self._head_watcher,
             row_server=self._row_server,
             row_desk=RowDesk(rows, queries, self._console(), user, name, self._identity.node),

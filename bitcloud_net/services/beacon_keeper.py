@@ -8,6 +8,7 @@ soon as it is in step with them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
@@ -31,6 +32,8 @@ from bitcloud_net.nodepool.queries import Node, word_of
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
+
+log = logging.getLogger(__name__)
 
 EARLIEST, LATEST = 0.1, 0.4
 """When in a period a member speaks: not at its start, when the words of the last one may not be
@@ -226,6 +229,11 @@ class BeaconKeeper:
             if self._in_step():
                 await self._rows.note_watched(self._clock.period())
             await self.speak()
+            self._tell_of_withheld(self._clock.period())
+
+    def _tell_of_withheld(self, period: int) -> None:
+        for member in sorted(self._book.withheld(period)):
+            log.info("member %s gave nothing to the beacon of period %d", member.hex(), period)
 
     async def _look_after_news(self) -> None:
         while True:

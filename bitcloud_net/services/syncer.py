@@ -15,7 +15,6 @@ from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
-from blake3 import blake3
 
 from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
@@ -73,13 +72,6 @@ class PeriodClock(Protocol):
     def period(self) -> int: ...
 
 
-def clock_beacon(period: int) -> bytes:
-    """Return the value that assigns random partners while no other beacon runs: public, the same
-    for all, and known beforehand, which matters to lots and not to partners.
-    """
-    return blake3(period.to_bytes(8, "big"), derive_key_context="bitcloud v1 beacon").digest()
-
-
 class Syncer:
     """The service. One per node."""
 
@@ -90,7 +82,7 @@ class Syncer:
         *,
         clock: PeriodClock,
         random: Random,
-        beacon: Callable[[int], bytes] = clock_beacon,
+        beacon: Callable[[int], bytes],
         persons: Callable[[], Sequence[SigningKey]] = tuple,
         on_fault: Callable[[PeerFault], None] = lambda fault: None,
     ) -> None:

@@ -18,7 +18,7 @@ from bitcloud_net.core.shards import DepthRule
 from bitcloud_net.core.table_rules import RULES, Table
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.nodepool.queries import Queries
-from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store
+from bitcloud_net.nodepool.row_store import NewRow, RowStore, number_alone, open_row_store
 from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.wire.range_index import RangeIndex
 
@@ -89,7 +89,14 @@ async def open_member(
                 run=on_the_spot,
             )
         )
-        syncer = Syncer(network, store, clock=clock, random=Random(name), persons=lambda: persons)
+        syncer = Syncer(
+            network,
+            store,
+            clock=clock,
+            random=Random(name),
+            beacon=number_alone,
+            persons=lambda: persons,
+        )
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(lambda task_status: syncer.run(task_status=task_status))
         yield Member(key, network, store, Queries(store.database), syncer, clock)

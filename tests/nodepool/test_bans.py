@@ -20,10 +20,9 @@ from bitcloud_net.core.verdicts import Ban, FaultReason
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.queries import Queries
-from bitcloud_net.nodepool.row_store import RowStore, open_row_store
+from bitcloud_net.nodepool.row_store import RowStore, number_alone, open_row_store
 from bitcloud_net.services.auditor import Auditor
 from bitcloud_net.services.judge import Judge
-from bitcloud_net.services.syncer import clock_beacon
 
 KEYS = [key_of(f"node {at}") for at in range(10)]
 TARGET = KEYS[0]
@@ -47,9 +46,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FixedClock) -> AsyncIterator[RowStore]:
-    async with open_row_store(
-        tmp_path, clock=clock, beacon=clock_beacon, run=on_the_spot
-    ) as opened:
+    async with open_row_store(tmp_path, clock=clock, run=on_the_spot) as opened:
         for key in KEYS:
             await write_node(opened, key)
         yield opened
@@ -67,7 +64,7 @@ def auditor(
         return failing.get(target)
 
     queries = Queries(store.database)
-    return Auditor(queries, store, key, probe, clock=clock, beacon=clock_beacon, random=Random(1))
+    return Auditor(queries, store, key, probe, clock=clock, beacon=number_alone, random=Random(1))
 
 
 def judge_of(store: RowStore, clock: FixedClock, bans: list[Ban]) -> tuple[Judge, Door]:
@@ -77,7 +74,7 @@ def judge_of(store: RowStore, clock: FixedClock, bans: list[Ban]) -> tuple[Judge
         store,
         door,
         period=clock.period,
-        beacon=clock_beacon,
+        beacon=number_alone,
         on_ban=bans.append,
     )
     return judge, door
@@ -173,29 +170,34 @@ async def test_at_most_sixteen_faults_for_a_target_and_the_same_everywhere(
 async def test_a_large_network_bans_by_other_auditors_in_each_period_whatever_a_crowd_says(
     store: RowStore, clock: FixedClock
 ) -> None:
-    """Of 120 nodes, 16 others have seats in each period; 40 without one speak first, to take the
+    """Sixteen others have seats in each period. A crowd that has none speaks first, to take the
     places of those who have.
     """
-    many = [key_of(f"many {at}") for at in range(120)]
-    for key in many:
+    many = [*KEYS, *(key_of(f"many {at}") for at in range(120))]
+    for key in many[len(KEYS) :]:
         await write_node(store, key)
-    target, crowd = many[0], many[80:]
+    target = many[-1].node_id
+    nodes = await Queries(store.database).nodes(period=NOW)
+    candidates = [node.candidate for node in nodes]
+    seats = {
+        period: draw(number_alone(period), target, candidates, period=period).seats
+        for period in range(NOW + 1, NOW + 4)
+    }
+    crowd = [key for key in many if not any(key.node_id in some for some in seats.values())]
+    assert len(crowd) > 60
     judge, _ = judge_of(store, clock, [])
     bans: list[Ban] = []
-    for _ in range(4):
+    for period in seats:
+        assert bans == []
         clock.forward(1)
-        period = clock.period()
-        nodes = await Queries(store.database).nodes(period=period)
-        candidates = [node.candidate for node in nodes]
-        seats = draw(clock_beacon(period), target.node_id, candidates, period=period).seats
-        body = FaultBody(reason=FaultReason.CORRUPT_DATA, count=1, recent=1)
-        speakers = crowd + [key for key in many[:80] + KEYS if key.node_id in seats]
-        for key in speakers:
+        seated = [key for key in many if key.node_id in seats[period]]
+        for key in crowd + seated:
+            body = FaultBody(reason=FaultReason.CORRUPT_DATA, count=6, recent=0b111111)
             with suppress(BadInput):  # faults-full
-                await store.write(Table.FAULT, target.public, body, signer=key)
+                await store.write(Table.FAULT, target, body, signer=key)
         bans += await judge.review()
-    assert [ban.target for ban in bans] == [target.node_id]
-    assert store.counts[Table.FAULT] <= 4 * 16
+    assert [ban.target for ban in bans] == [target]
+    assert store.counts[Table.FAULT] <= 3 * 16
     clock.forward(6)
     await store.sweep()
     assert store.counts[Table.FAULT] == 16
@@ -246,7 +248,7 @@ async def test_auditors_have_a_seat_or_keep_silent(store: RowStore, clock: Fixed
         await write_node(store, key)
     nodes = await Queries(store.database).nodes(period=NOW)
     candidates = [node.candidate for node in nodes]
-    beacon = clock_beacon(NOW)
+    beacon = number_alone(NOW)
     found = await auditor(store, many[0], clock, {}).audit()
     expected = {
         node.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from bitcloud_net.core.rows import SignedRow, make_row
 from bitcloud_net.core.table_rules import PROOFS, RULES, Role, Table
 from bitcloud_net.nodepool import proofs
 from bitcloud_net.nodepool.outcome import Fate
+from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
 from bitcloud_net.services.identity_checker import IdentityChecker
@@ -186,3 +188,49 @@ async def test_nobody_is_what_was_never_mined_by_deleting_it(store: RowStore, ta
     role = int(RULES[table].writers)
     await store.accept(identity_row(mined=True, role=role).raw, source=None)
     assert store.counts[table] == 1
+
+
+async def test_nobody_is_convicted_by_a_beacon_that_is_not_certain(tmp_path: Path) -> None:
+    """A node that has just come does not know the year's beacons; it neither finds guilty nor
+    believes who does, and blames no sender for it. A minute later it knows.
+    """
+    certain: set[int] = set()
+    unsure = replace(ADMISSION, is_certain=certain.__contains__)
+    liar = identity_row(mined=False)
+    proof = Proof.of_identity(liar, ADMISSION)
+    async with open_row_store(
+        tmp_path, clock=FixedClock(), admission=unsure, run=on_the_spot
+    ) as store:
+        assert await fate(store, liar) == (Fate.ACCEPTED, None)
+        checker = IdentityChecker(store, OWN, unsure)
+        assert await checker.check(liar)
+        (outcome,) = await store.take(PROOFS, [proof.raw], source=OWN)
+        assert (outcome.fate, outcome.code) == (Fate.REFUSED, "unknown-day")
+        assert not outcome.is_senders_fault
+        certain.add(day_of(NOW))
+        assert not await checker.check(liar)
+        assert await Queries(store.database).bans(NOW)
+
+
+async def test_a_search_begins_anew_when_the_beacon_of_its_day_was_another(
+    store: RowStore, tmp_path: Path
+) -> None:
+    """Somebody mines before the first rows have come, and learns the true beacon meanwhile."""
+    guessed, true = b"guessed".ljust(32), b"true".ljust(32)
+    asked: list[bytes] = []
+
+    def beacon(_day: int) -> bytes:
+        asked.append(guessed if len(asked) < 1 else true)
+        return asked[-1]
+
+    admission = replace(ADMISSION, beacon=beacon)
+    keeper = IdentityKeeper(
+        Queries(store.database), store, MARY, IdentityMiner(tmp_path / "m"), admission, lambda: NOW
+    )
+    await keeper.ensure(Role.NODE, lambda _progress: None)
+    found = await Queries(store.database).registration(MARY.public, Role.NODE, NOW)
+    assert found is not None
+    puzzle = replace(ADMISSION, beacon=lambda _day: true).puzzle(
+        MARY.public, Role.NODE, found.body.day
+    )
+    assert puzzle.holds(found.body.nonce)

@@ -19,9 +19,7 @@ from .conftest import Open
 
 
 def beacons_of(machine: Machine) -> Beacons:
-    beacons = machine.client._parts.syncer._plan._beacon
-    assert isinstance(beacons, Beacons)
-    return beacons
+    return machine.client._parts.beacons
 
 
 def on(world: World) -> list[Machine]:
