@@ -140,6 +140,7 @@ class Transfer:
     reason_code: str | None = None  # why it waits or failed
     reason: str | None = None
     started_s: int = 0
+    missing: tuple[str, ...] = ()  # paths that were not published, the first hundred
 
     @property
     def ended(self) -> bool:

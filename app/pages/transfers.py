@@ -3,6 +3,8 @@ done."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
@@ -66,9 +68,22 @@ def state_text(transfer: Transfer) -> str:
 def _reason(transfer: Transfer) -> ErrorText | None:
     """Return why a transfer waits or failed; which file it is, where it is one of ours."""
     code = transfer.reason_code
+    if transfer.missing and transfer.state is TransferState.FAILED:
+        return _missing(transfer.missing)
     if transfer.kind is TransferKind.PUBLISH and code in OWN_FILE_CODES and transfer.reason:
         return own_words(code, transfer.reason)
     return explain_code(code)
+
+
+def _missing(paths: Sequence[str]) -> ErrorText:
+    """Return how many files of a folder were not published, and the name of the first."""
+    name = isolated(paths[0])
+    if len(paths) == 1:
+        sentence = tr("“{name}” was not published.").format(name=name)
+    else:
+        text = tr("{count} files were not published, among them “{name}”.")
+        sentence = text.format(count=len(paths), name=name)
+    return ErrorText(sentence=sentence, advice=tr("Resume: these alone are sent."))
 
 
 def _done_text(transfer: Transfer) -> str:

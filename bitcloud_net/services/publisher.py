@@ -60,6 +60,8 @@ BATCH_FILES: Final = 64
 """Stored files whose rows are written together."""
 BATCH_S: Final = 0.3
 """A stored file waits at most so long for its rows."""
+MAX_NAMED: Final = 100
+"""So many files that were not published are named in the transfer."""
 HOPELESS_FAILURES: Final = 8
 """When the grid could not take so many files in a row, the rest is not tried."""
 AT_RISK_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -147,6 +149,8 @@ class Publisher:
         done = await run.publish(files)
         left_out = tuple(_not_published(str(one.path), 0, one.reason) for one in walk.skipped)
         handle.shortfall = _shortfall([*done, *left_out])
+        missing = [item.path for item in (*done, *left_out) if item.failed]
+        handle.update(missing=tuple(missing[:MAX_NAMED]))
         return (*done, *left_out)
 
     async def store(

@@ -209,6 +209,7 @@ def _transfer(snapshot: str) -> Transfer:
     }
     values["kind"] = TransferKind(values["kind"])
     values["state"] = TransferState(values["state"])
+    values["missing"] = tuple(values.get("missing", ()))
     return Transfer(**values)
 
 

@@ -467,3 +467,24 @@ def test_a_file_that_cannot_be_published_is_named(desk: Desk, qtbot: QtBot, code
     desk.session.publish([Path("/home/mary/Films")], "")
     qtbot.waitUntil(lambda: "old.webm cannot be read" in desk.window.toast.text)
     assert "\u202e" not in desk.window.toast.text
+
+
+def test_what_is_missing_of_a_folder_is_named() -> None:
+    words = "what a stranger may have written"
+    failed = Transfer(
+        id="t9",
+        kind=TransferKind.PUBLISH,
+        state=TransferState.FAILED,
+        title="Folder",
+        target="Public/Mary/Folder",
+        reason_code="some-not-published",
+        reason=words,
+        missing=("Public/Mary/Folder/1.bin", "Public/Mary/Folder/4.bin"),
+    )
+    text = state_text(failed)
+    assert "2 files were not published, among them “Public/Mary/Folder/1.bin”" in text
+    assert "Resume" in text
+    assert words not in text
+    one = replace(failed, missing=failed.missing[:1])
+    assert "“Public/Mary/Folder/1.bin” was not published." in state_text(one)
+    assert words not in state_text(replace(failed, missing=()))

@@ -71,6 +71,7 @@ async def test_the_others_are_published_and_the_rest_is_sent_when_resumed(
         (transfer,) = await mary.client.transfers()
         assert (transfer.state, transfer.files_done) == (TransferState.FAILED, 4)
         assert "2 of 6 files" in (transfer.reason or "")
+        assert transfer.missing == tuple(one.path for one in failed)
         names = [entry.name for entry in await mary.client.entries("Public/Mary/Folder")]
         assert names == ["0.bin", "2.bin", "3.bin", "5.bin"]
 
@@ -80,6 +81,7 @@ async def test_the_others_are_published_and_the_rest_is_sent_when_resumed(
         await until(lambda: mary.client._parts.transfers.running == 0, 60, "resumed")
         (transfer,) = await mary.client.transfers()
         assert (transfer.state, transfer.files_done) == (TransferState.DONE, 6)
+        assert transfer.missing == ()
         assert received(grid) - whole == pytest.approx(whole / 2, rel=0.1)  # two files, not six
         for path in folder.iterdir():
             async with mary.client.read(f"Public/Mary/Folder/{path.name}") as pieces:

@@ -80,6 +80,7 @@ def transfer(number: int, state: TransferState = TransferState.RUNNING) -> Trans
         bytes_total=10,
         reason_code="no-space",
         started_s=number,
+        missing=("Public/Mary/Videos/a.webm",),
     )
 
 
