@@ -8,6 +8,7 @@ again, and what is missing comes from others by reconciliation.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -39,6 +40,11 @@ from bitcloud_net.nodepool.synced_set import SetChange, SyncedSet
 from bitcloud_net.nodepool.tally import Tally
 
 log = logging.getLogger(__name__)
+
+
+def _is_node(db: sqlite3.Connection, key: bytes) -> bool:
+    return db.execute("SELECT 1 FROM node WHERE key = ?", (key,)).fetchone() is not None
+
 
 MAX_HEARD: Final = 256
 """Nodes whose depths are remembered: the newest."""
@@ -94,8 +100,11 @@ class Growth:
 
     async def note_kept(self, of: int, rows: Sequence[Stray], *, peer: NodeId) -> None:
         """Hear that ``peer`` keeps rows at their place that are held here as strays; let those go
-        that enough others keep, and that are not kept here for another reason.
+        that enough others keep, and that are not kept here for another reason. Only the word of
+        nodes counts, which cost something to make up.
         """
+        if not rows or not await self._database.read(partial(_is_node, key=peer)):
+            return
         if settled := self._strays.note(of, rows, peer):
             if self._keeping.is_light:
                 self._keeping.handed.update(stray.id for stray in settled)

@@ -5,11 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from bitcloud_net.core.audience import EVERYBODY, Standing, TableRow, audience_of
+from bitcloud_net.core.table_rules import RULES
 from bitcloud_net.core.tables import Exposure, Table, TableRule
 from bitcloud_net.wire.range_index import item_of
+
+MAX_SUFFIX_BYTES: Final = 128
+"""More than follows the owner in any key."""
+
+_NAMING: Final = tuple(
+    rule.table
+    for rule in RULES.values()
+    if rule.exposure is not Exposure.GLOBAL and not rule.follows_user
+)
+"""Tables whose rows name others. What a user keeps names whom the user's row names, too, and would
+only be a long list of them."""
 
 Standings: TypeAlias = Callable[[sqlite3.Connection, bytes, int], Standing]
 """Says what a key is to others in a period (``nodepool.standing``)."""
@@ -27,6 +39,11 @@ class Readers:
     def all(self) -> frozenset[bytes]:
         """The keys themselves, and all that they have to do with."""
         return self.plain | self.acts_for | self.member_of
+
+    @property
+    def answers_for(self) -> frozenset[bytes]:
+        """The keys themselves, and those that they act for."""
+        return self.plain | self.acts_for
 
     def of(self, rule: TableRule) -> frozenset[bytes]:
         """Return the keys of which a row of this table must name one."""
@@ -65,6 +82,16 @@ def related_to(db: sqlite3.Connection, readers: Readers) -> frozenset[bytes]:
         sorted(readers.plain),
     ).fetchall()
     return readers.all.union(key for (key,) in found)
+
+
+def named_by(db: sqlite3.Connection, key: bytes) -> frozenset[bytes]:
+    """Return the keys that ``key`` itself has named in its own rows, and ``key``: what others say
+    about it makes nobody its acquaintance.
+    """
+    end = key + b"\xff" * MAX_SUFFIX_BYTES
+    sql = "SELECT DISTINCT reader FROM np_audience WHERE tbl = ? AND key BETWEEN ? AND ?"
+    found = (db.execute(sql, (table, key, end)).fetchall() for table in _NAMING)
+    return frozenset({key}).union(reader for readers in found for (reader,) in readers)
 
 
 def hearsay(db: sqlite3.Connection, table: int, answers_for: frozenset[bytes]) -> list[bytes]:

@@ -34,7 +34,7 @@ from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping
 from bitcloud_net.nodepool.loading import public_entries
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS
-from bitcloud_net.nodepool.readers import Readers, hearsay, is_public, readers_of
+from bitcloud_net.nodepool.readers import Readers, hearsay, is_public, named_by, readers_of
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
 from bitcloud_net.wire.sync_payload import SHORT_ID_BYTES
@@ -183,12 +183,16 @@ class SessionReads:
         """Of tables that come straight from the owner, leave what one of the two sides answers for:
         as the owner, its gateway or its publisher.
         """
-        straight = [n for n in view if (rule := self._rule(n)) and rule.sync is SyncKind.OWNER]
+        straight = [
+            number
+            for number, items in view.items()
+            if items and (rule := self._rule(number)) and rule.sync is SyncKind.OWNER
+        ]
         if not straight:
             return
         ours = await self.readers(meeting.ours, meeting.period)
         theirs = await self.readers(meeting.theirs, meeting.period)
-        answers_for = ours.plain | ours.acts_for | theirs.plain | theirs.acts_for
+        answers_for = ours.answers_for | theirs.answers_for
         for number in straight:
             work = partial(hearsay, table=number, answers_for=answers_for)
             view[number].change(remove=await self._database.read(work))
@@ -199,11 +203,13 @@ class SessionReads:
         return await self._database.read(lambda db: readers_of(db, keys, period, standings))
 
     async def belongs(self, key: bytes, others: frozenset[bytes], period: int) -> bool:
-        """Whether who has shown ``others`` has to do with ``key``, or everybody has."""
+        """Whether who has shown ``others`` has to do with ``key`` by its own word, or everybody
+        has.
+        """
         if await self._database.read(partial(is_public, key=key)):
             return True
-        one = await self.readers(frozenset({key}), period)
-        return not one.all.isdisjoint((await self.readers(others, period)).all)
+        named = await self._database.read(partial(named_by, key=key))
+        return not named.isdisjoint((await self.readers(others, period)).answers_for)
 
     async def raws(
         self, of: int, ids: Sequence[bytes], *, readers: Readers, max_bytes: int

@@ -43,16 +43,14 @@ class StrayBook:
         node ``offers`` by key and id; None: there is none.
         """
         self.forget_gone()
-        for number, held in self._sets.items():
-            open_keys = [
-                key
-                for key, item in held.strays.items()
-                if offers(key, id_of(item))
-                and len(self._keepers.get((number, Stray.of(key, item)), ())) < ENOUGH_KEEPERS
-            ]
-            if open_keys:
-                return place_of(number, random.choice(open_keys))
-        return None
+        unsettled = [
+            (number, key)
+            for number, held in self._sets.items()
+            for key, item in held.strays.items()
+            if offers(key, id_of(item))
+            and len(self._keepers.get((number, Stray.of(key, item)), ())) < ENOUGH_KEEPERS
+        ]
+        return place_of(*random.choice(unsettled)) if unsettled else None
 
     def forget_gone(self) -> None:
         """Forget rows that are strays no more."""

@@ -1,9 +1,9 @@
 """The keys that this machine acts for, to whom it shows them, and which keys others have shown.
 
 Publishers and owners of grids are public, so whoever acts for them says so to everybody. A user is
-shown only to those who have to do with them: to who acts for the user's publisher, or for anything
-else that the user acts for. Nobody else learns which machine is whose. Two machines that each wait
-for the other to begin do not need each other: all that they could share is at the publisher.
+shown only to who acts for a key that the user has named in own rows, such as the publisher. Nobody
+else learns which machine is whose. Two machines that each wait for the other to begin do not need
+each other: all that they could share is at the publisher.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class RowNews:
     async def run(self) -> None:
         """Tell those who may see them of rows that only some may, until cancelled."""
         async for news in self._narrow_rows:
-            for peer in self._network.peers - {news.source}:
+            for peer in sorted(self._network.peers - {news.source}):
                 await self._tell(peer, news.rows)
 
     def rows_changed(self, news: RowsChanged) -> None:

@@ -16,6 +16,8 @@ from grids import NOW, FixedClock, Member, key_of, open_member, raws_of, until, 
 
 from bitcloud_net.core import mandates
 from bitcloud_net.core.audience import EVERYBODY, audience_of
+from bitcloud_net.core.bodies.certificates import CertificateBody, CertificateKind
+from bitcloud_net.core.certificates import key_of as certificate_key
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.mandates import Mandate
@@ -292,3 +294,44 @@ async def test_narrow_rows_stay_narrow_over_a_restart(
         view = await view_of(machine.store, NOW, PUBLISHER.public)
         assert len(view[Table.FOLDER]) == 40
         assert negentropy.fingerprint(view[Table.FOLDER], 0, 40)
+
+
+async def test_a_person_is_shown_only_to_whom_that_person_has_named(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    """Not to other users of the same publisher, nor to a publisher that certifies her unasked."""
+    rival, zoe = key_of("rival"), key_of("zoe")
+    numbers = {"seq": 1, "period": NOW, "slot": 0, "expires": NOW + 100}
+    body = SAMPLES[Table.PUBLISHER].body
+    rows = [
+        make_row(Table.PUBLISHER, b"", body, signer=rival, **numbers),
+        make_row(
+            Table.CERTIFICATE,
+            certificate_key(CertificateKind.USER, MARY.public, revoked=False),
+            CertificateBody(since=NOW, reason=0),
+            signer=rival,
+            **numbers,
+        ),
+        make_row(
+            Table.USER,
+            b"",
+            UserBody(nickname="Zoe"),
+            signer=zoe,
+            co_signers=[PUBLISHER],
+            **numbers,
+        ),
+    ]
+    async with mary_and_eve(tmp_path, MemoryHub(11)) as (machine, _):
+        outcomes = await machine.store.accept_many([each.raw for each in rows], source=None)
+        assert {outcome.fate for outcome in outcomes} == {Fate.ACCEPTED}
+        reads, peer = machine.store.reads, EVE.node_id
+        for shown, expected in (
+            ([], False),
+            ([rival], False),
+            ([zoe], False),
+            ([PUBLISHER], True),
+            ([MARY], True),
+        ):
+            keys = frozenset({peer, *(key.public for key in shown)})
+            assert await reads.belongs(MARY.public, keys, NOW) is expected, shown
+        assert await reads.belongs(PUBLISHER.public, frozenset({peer}), NOW), "it is public"
