@@ -76,6 +76,7 @@ class Entry:
     media_type: str | None = None
     content: FolderContent | None = None
     fingerprint: str | None = None  # people and publishers: short text of their key
+    conflicting: bool = False  # people: their key has signed two versions of one row
     health: Health | None = None
 
 

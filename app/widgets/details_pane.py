@@ -333,6 +333,7 @@ class DetailsPane(QFrame):
         items = ""
         if entry.items is not None:
             items = count_text(entry.items, "{count} item", "{count} items")
+        conflict = self.tr("Signed two versions of one row") if entry.conflicting else ""
         return [
             (self.tr("Kind"), kind_text(entry.media_type, entry.name) if is_file else ""),
             (self.tr("Holds"), items),
@@ -340,6 +341,7 @@ class DetailsPane(QFrame):
             (self.tr("Modified"), ago_text(entry.modified_s, now_s())),
             (self.tr("Access"), self.tr("Public — anyone") if names[0] == "Public" else ""),
             (self.tr("Key"), entry.fingerprint or ""),
+            (self.tr("Warning"), conflict),
             (self.tr("Address"), address_of(entry)),
         ]
 

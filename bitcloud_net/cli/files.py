@@ -76,7 +76,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
         return ("file", text.size(entry.size_bytes), text.date(entry.modified_s), state, name)
     items = "-" if entry.items is None else f"{entry.items} items"
     fingerprint = entry.fingerprint or "-"
-    return (entry.kind.value, items, text.date(entry.modified_s), fingerprint, name + "/")
+    mark = "  (conflicting: one key, two versions of a row)" if entry.conflicting else ""
+    return (entry.kind.value, items, text.date(entry.modified_s), fingerprint, f"{name}/{mark}")
 
 
 async def fetch(arguments: Namespace, out: Output) -> None:

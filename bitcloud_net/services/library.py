@@ -387,6 +387,7 @@ class Library:
 
     async def _people(self) -> tuple[Entry, ...]:
         entries = []
+        cheats = frozenset(await self._queries.cheats())
         for name, person in (await self._names()).items():
             entries.append(
                 Entry(
@@ -396,6 +397,7 @@ class Library:
                     mine=person.owner == self._user.public,
                     items=await self._count(person.owner),
                     fingerprint=fingerprint(person.owner),
+                    conflicting=person.owner in cheats,
                 )
             )
         return tuple(sorted(entries, key=lambda entry: (not entry.mine, entry.name.casefold())))

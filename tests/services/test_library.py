@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, BitcloudError
 from bitcloud_net.core.row_bodies import UserBody
+from bitcloud_net.core.rows import make_row
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.services.library import fingerprint
 from bitcloud_net.testing.planet import Machine, World
@@ -68,6 +69,23 @@ async def test_nobody_takes_the_place_of_another(clock: MockClock, world: Open) 
         assert len({entry.fingerprint for entry in shown}) == 4
         (mary,) = [entry for entry in shown if entry.fingerprint == fingerprint(key)]
         assert await read(john, f"{mary.path}/note.txt") == b"from 0"
+
+
+async def test_who_contradicts_himself_is_shown_so(clock: MockClock, world: Open) -> None:
+    """Everybody who holds the proof says so, and shows the one version that all keep."""
+    async with world(nodes=1) as grid:
+        mary, john = await people(grid, "Mary", "John")
+        assert not any(entry.conflicting for entry in await john.client.entries("Public"))
+        library, rows = mary.client._parts.library, john.client._parts.library._rows
+        key = library._user
+        row = await library._rows.write(Table.USER, b"", UserBody(nickname="Mary"), signer=key)
+        numbers = {"seq": row.seq, "period": row.period, "slot": 9, "expires": row.period + 9}
+        other = make_row(Table.USER, b"", UserBody(nickname="Marie"), signer=key, **numbers)
+        await grid.settle()
+        await rows.accept(other.raw, source=None)
+        shown = {entry.fingerprint: entry for entry in await john.client.entries("Public")}
+        assert [entry.conflicting for entry in shown.values()].count(True) == 1
+        assert shown[fingerprint(key.public)].conflicting
 
 
 @pytest.mark.parametrize(
