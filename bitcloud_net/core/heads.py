@@ -24,36 +24,52 @@ from blake3 import blake3
 
 from bitcloud_net.core.bodies.heads import HEAD_FINGERPRINT_BYTES, PUBLIC_HEAD, TableHead
 from bitcloud_net.core.bodies.kinds import has_no_publisher
+from bitcloud_net.core.keys import KEY_BYTES
 from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.tables import Exposure, Table
+from bitcloud_net.core.tables import Exposure, SyncKind, Table
 
 _CONTEXT = "bitcloud v1 head"
 _SUM_BYTES = 32
 _MODULUS = 1 << 8 * _SUM_BYTES
-_PASSING = frozenset({Table.NODE, Table.BEACON, Table.FAULT})
-"""Not counted: what comes again by itself and is missed soon enough, and would make a head each
-time; and faults, of which all but 16 of a target are dropped, rightly."""
+_PASSING = frozenset({Table.HEAD, Table.NODE, Table.BEACON, Table.FAULT})
+"""Not counted: heads themselves; what comes again by itself and is missed soon enough, and would
+make a head each time; and faults, of which all but 16 of a target are dropped, rightly."""
+_RECONCILED = frozenset({SyncKind.PROXIMITY, SyncKind.RANDOM})
+"""Only of these does everybody who may see them come to hold all rows."""
 
-PUBLISHED_TABLES: Final = tuple(
-    number for number, kind in sorted(KINDS.items()) if kind.is_public is has_no_publisher
+PUBLISHED_TABLES: Final = frozenset(
+    number for number, kind in KINDS.items() if kind.is_public is has_no_publisher
 )
 """The tables whose rows are everybody's, or a publisher's where one has signed them."""
 COUNTED_TABLES: Final = tuple(
     number
     for number, kind in sorted(KINDS.items())
-    if number in PUBLISHED_TABLES
-    or (kind.rule.exposure is Exposure.GLOBAL and kind.rule.leaves and number not in _PASSING)
+    if kind.rule.leaves and kind.rule.sync in _RECONCILED and number not in _PASSING
 )
-"""The tables that heads speak for."""
+"""The tables that heads speak for: of their rows those that ``audience_of_head`` knows."""
 
 
-def audience_of_head(table: int, owner: bytes, last_signer: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a row's key and signers say of it."""
+
+    owner: bytes
+    key_suffix: bytes
+    co_owners: tuple[bytes, ...]
+
+
+def audience_of_head(table: int, key: bytes, last_signer: bytes) -> bytes | None:
     """Return which head speaks for a row: that of everybody, or that of the publisher who signed
-    the row after its owner.
+    the row after its owner; None where it is for parties only.
     """
-    if table in PUBLISHED_TABLES and last_signer != owner:
-        return last_signer
-    return PUBLIC_HEAD
+    kind, owner = KINDS[table], key[:KEY_BYTES]
+    if kind.rule.exposure is Exposure.GLOBAL:
+        return PUBLIC_HEAD
+    if table in PUBLISHED_TABLES:
+        return PUBLIC_HEAD if last_signer == owner else last_signer
+    co_owners = () if last_signer == owner else (last_signer,)
+    is_public = kind.is_public(_Named(owner, key[KEY_BYTES:], co_owners))
+    return PUBLIC_HEAD if is_public else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

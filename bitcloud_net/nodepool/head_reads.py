@@ -136,13 +136,15 @@ def _heads(db: sqlite3.Connection, owner: bytes, period: int) -> Iterable[tuple[
 def _held(db: sqlite3.Connection, owner: bytes, period: int) -> _Audiences:
     """Return the rows of an owner that are valid in ``period``, by the head that counts them."""
     sql = (
-        f"SELECT seq, id, expires, substr(raw, -{LAST_SIGNER_FROM_END}, {KEY_BYTES})"
+        f"SELECT key, seq, id, expires, substr(raw, -{LAST_SIGNER_FROM_END}, {KEY_BYTES})"
         " FROM np_row WHERE owner = ? AND tbl = ? AND expires >= ?"
     )
     held: _Audiences = {}
     for table in COUNTED_TABLES:
-        for seq, row_id, expires, signer in db.execute(sql, (owner, table, period)):
-            audience = audience_of_head(table, owner, signer)
+        for key, seq, row_id, expires, signer in db.execute(sql, (owner, table, period)):
+            audience = audience_of_head(table, key, signer)
+            if audience is None:
+                continue
             counted = CountedRow(seq=seq, id=row_id)
             held.setdefault(audience, []).append(_Held(table, expires, counted))
     return held

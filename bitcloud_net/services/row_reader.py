@@ -16,7 +16,7 @@ import trio
 
 from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
 from bitcloud_net.core.errors import PeerFault, Refused, Unavailable
-from bitcloud_net.core.heads import WHOLE, CountedRow, compare
+from bitcloud_net.core.heads import WHOLE, CountedRow, audience_of_head, compare
 from bitcloud_net.core.keys import KEY_BYTES, NodeId, PublicKey
 from bitcloud_net.core.partners import NodeRing, position_of
 from bitcloud_net.core.row_bodies import HeadBody
@@ -238,7 +238,9 @@ def _is_whole(rows: Rows, head: SignedRow | None, tables: tuple[int, ...]) -> bo
         return False
     held: Mapping[int, list[CountedRow]] = {table: [] for table in tables}
     for row in rows.values():
-        if row.expires >= head.expires and not row.co_owners:
+        last_signer = (row.owner, *row.co_owners)[-1]
+        audience = audience_of_head(row.table, row.key, last_signer)
+        if row.expires >= head.expires and audience == PUBLIC_HEAD:
             held[row.table].append(CountedRow(seq=row.seq, id=row.id))
     return all(
         compare(said, held[said.table]) == WHOLE

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bitcloud_net.core.audience import audience_of
 from bitcloud_net.core.bodies.heads import MAX_HEAD_TABLES, PUBLIC_HEAD, HeadBody, TableHead
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.heads import (
     COUNTED_TABLES,
-    PUBLISHED_TABLES,
     Completeness,
     CountedRow,
     RowSum,
@@ -20,7 +20,7 @@ from bitcloud_net.core.heads import (
     compare,
     table_head,
 )
-from bitcloud_net.core.row_bodies import KINDS, body_value, parse_body
+from bitcloud_net.core.row_bodies import body_value, parse_body
 from bitcloud_net.core.table_rules import RULES, Exposure, Table
 
 from .properties import hashes, quick
@@ -96,20 +96,40 @@ def test_rows_that_another_machine_wrote_are_not_called_missing() -> None:
 
 
 def test_heads_do_not_tell_of_tables_that_only_few_may_see() -> None:
-    everybodys = {Table.USER, Table.FOLDER, Table.FILE, Table.PLACEMENT, Table.APP}
+    everybodys = {Table.USER, Table.FOLDER, Table.FILE, Table.PLACEMENT, Table.APP, Table.GRID}
     assert everybodys <= set(COUNTED_TABLES)
     narrow = {Table.NODE_CONTRACT, Table.PUBLISHER_CONTRACT, Table.BID, Table.USER_REQUEST}
     assert not {Table.NODE, Table.FAULT, Table.HEAD, *narrow} & set(COUNTED_TABLES)
-    for table in COUNTED_TABLES:
-        kind = KINDS[table]
-        assert kind.rule.exposure is Exposure.GLOBAL or table in PUBLISHED_TABLES
+    assert len(COUNTED_TABLES) <= MAX_HEAD_TABLES
+    assert all(RULES[table].exposure is not Exposure.PARTICIPANTS for table in COUNTED_TABLES)
 
 
-def test_a_row_is_counted_for_those_who_may_see_it() -> None:
-    owner, shop = b"o" * 32, b"p" * 32
-    assert audience_of_head(Table.FILE, owner, owner) == PUBLIC_HEAD
-    assert audience_of_head(Table.FILE, owner, shop) == shop
-    assert audience_of_head(Table.APP, owner, shop) == PUBLIC_HEAD
+@pytest.mark.parametrize("table", COUNTED_TABLES)
+def test_a_row_is_counted_for_those_who_may_see_it(table: int) -> None:
+    """Whatever its key and signers: the head that counts it has the same audience, or a narrower
+    one that all see who see the row through its publisher.
+    """
+    owner, shop, rule = b"o" * 32, b"p" * 32, RULES[table]
+    for suffix in (bytes(rule.key_suffix_bytes), bytes([255]) * rule.key_suffix_bytes):
+        for co_owners in ((), (shop,)):
+            row = Named(table, owner, suffix, co_owners)
+            last = co_owners[0] if co_owners else owner
+            audience = audience_of_head(table, owner + suffix, last)
+            seen_by = audience_of(row, rule)
+            if audience == PUBLIC_HEAD:
+                assert seen_by is None
+            elif audience is not None:
+                assert seen_by == {owner, shop}
+                head = Named(Table.HEAD, owner, audience, ())
+                assert audience_of(head, RULES[Table.HEAD]) == seen_by
+
+
+@dataclass(frozen=True)
+class Named:
+    table: int
+    owner: bytes
+    key_suffix: bytes
+    co_owners: tuple[bytes, ...]
 
 
 def head(**changes: object) -> dict[str, object]:
