@@ -210,8 +210,8 @@ class Acceptance:
         if recorded is None:
             return False
         change = self.writer.change(PROOFS)
-        if recorded.replaced is not None:
-            change.leave(Entry.of(proof.owner, *recorded.replaced))
+        for entry in recorded.gone:
+            change.leave(Entry.of(*entry))
         change.enter(Entry.of(proof.owner, proof.period, proof.id))
         if until := proof.bans_until(self.registry.rule_of):
             node = NodeId(proof.owner)

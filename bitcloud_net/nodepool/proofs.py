@@ -167,12 +167,15 @@ def all_public(rows: Iterable[SignedRow], rules: Rules) -> bool:
 class Recorded:
     """What keeping a proof changed."""
 
-    replaced: tuple[int, bytes] | None  # period and id of the one held before
+    gone: tuple[tuple[bytes, int, bytes], ...]  # owner, period and id of those it took the place of
 
 
 def record(connection: sqlite3.Connection, proof: Proof, rules: Rules) -> Recorded | None:
     """Keep a proof; None when the owner is convicted already by it or a better one: one that bans
     for longer, or for as long and with a smaller id. So nobody can hide a fraud behind a small one.
+
+    Keys that are no nodes cost nothing, and so do proofs against them: where there are too many,
+    they make room for those against nodes.
 
     Raises:
         Malformed: ``proofs-full``.
@@ -180,20 +183,50 @@ def record(connection: sqlite3.Connection, proof: Proof, rules: Rules) -> Record
     held = connection.execute(
         "SELECT period, id, kind, tbl FROM np_proof WHERE owner = ?", (proof.owner,)
     ).fetchone()
+    gone: list[tuple[bytes, int, bytes]] = []
+    was_node = _is_node(connection, proof.owner)
     if held is not None:
         period, held_id, kind, table = held
         held_until = _bans_until(ProofKind(kind), table, period, rules)
         if (-held_until, held_id) <= (-proof.bans_until(rules), proof.id):
             return None
-    if held is None:
-        (count,) = connection.execute("SELECT count(*) FROM np_proof").fetchone()
-        if count >= MAX_PROOFS:
-            raise Malformed("too many proofs", code="proofs-full")
+        gone.append((proof.owner, period, held_id))
+    elif _is_full(connection):
+        gone.append(_make_room(connection, was_node=was_node))
     connection.execute(
-        "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?, ?)",
-        (proof.owner, proof.table, proof.id, proof.kind.value, proof.period, proof.raw),
+        "INSERT OR REPLACE INTO np_proof VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            proof.owner,
+            proof.table,
+            proof.id,
+            proof.kind.value,
+            proof.period,
+            proof.raw,
+            int(was_node),
+        ),
     )
-    return Recorded(replaced=None if held is None else held[:2])
+    return Recorded(gone=tuple(gone))
+
+
+def _is_node(connection: sqlite3.Connection, owner: bytes) -> bool:
+    found = connection.execute("SELECT 1 FROM node WHERE key = ?", (owner,)).fetchone()
+    return found is not None
+
+
+def _is_full(connection: sqlite3.Connection) -> bool:
+    (count,) = connection.execute("SELECT count(*) FROM np_proof").fetchone()
+    return bool(count >= MAX_PROOFS)
+
+
+def _make_room(connection: sqlite3.Connection, *, was_node: bool) -> tuple[bytes, int, bytes]:
+    found = connection.execute(
+        "SELECT owner, period, id FROM np_proof WHERE was_node = 0 ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if not was_node or found is None:
+        raise Malformed("too many proofs", code="proofs-full")
+    connection.execute("DELETE FROM np_proof WHERE owner = ?", found[:1])
+    owner, period, proof_id = found
+    return owner, period, proof_id
 
 
 def _bans_until(kind: ProofKind, table: int, period: int, rules: Rules) -> int:

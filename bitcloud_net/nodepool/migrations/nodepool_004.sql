@@ -393,3 +393,6 @@ INSERT INTO np_seen SELECT key, 0, period FROM node;
 
 -- Finds the identity of a node.
 CREATE INDEX identity_owner ON identity (owner, role);
+
+-- Which proofs are about nodes that were known here: others make room for them.
+ALTER TABLE np_proof ADD COLUMN was_node INTEGER NOT NULL DEFAULT 0;

@@ -27,7 +27,8 @@ CREATE TABLE np_proof (
     id     BLOB    NOT NULL,
     kind   TEXT    NOT NULL,
     period INTEGER NOT NULL,
-    raw    BLOB    NOT NULL
+    raw    BLOB    NOT NULL,
+    was_node INTEGER NOT NULL DEFAULT 0 -- 1: its owner was a node known here
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX np_proof_id ON np_proof (id);
 
