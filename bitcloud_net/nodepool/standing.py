@@ -27,14 +27,17 @@ def standing_of(db: sqlite3.Connection, key: bytes, period: int) -> Standing:
     )
 
 
-_PUBLISHERS = """
+_RUNNING = """
+:period BETWEEN contract.begins AND contract.ends + contract.confirming + contract.disputing
+"""
+
+_PUBLISHERS = f"""
 SELECT contract.owner FROM publisher_contract AS contract
-WHERE contract.grid = :key AND contract.ends + contract.confirming + contract.disputing >= :period
+WHERE contract.grid = :key AND {_RUNNING}
 UNION
 SELECT contract.owner FROM publisher_contract AS contract
 JOIN gateway ON gateway.owner = contract.grid AND gateway.publisher = contract.owner
-WHERE gateway.gateway = :key
-AND contract.ends + contract.confirming + contract.disputing >= :period
+WHERE gateway.gateway = :key AND {_RUNNING}
 """
 
 _MEMBER_OF = f"""

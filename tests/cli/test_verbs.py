@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from bitcloud_net.api import BadInput, Health, HealthState, LocalFault, Unavailable
+from bitcloud_net.api import (
+    BadInput,
+    Entry,
+    EntryKind,
+    Health,
+    HealthState,
+    LocalFault,
+    Unavailable,
+)
+from bitcloud_net.cli.files import _row as row_of
 from bitcloud_net.testing.fake_client import CAP, HEALTH
 
 VIDEO = "Public/Mary/Dawn.webm"
@@ -55,6 +64,12 @@ def test_ls(bitcloud: Any, opened: Any) -> None:
     assert "5.12 KB" in result.out
     assert "Dawn.webm" in result.out
     assert "\x1b" not in result.out
+
+
+def test_ls_warns_of_people_who_contradict_themselves() -> None:
+    person = Entry(kind=EntryKind.PERSON, path="Public/Mary", name="Mary", fingerprint="abcd")
+    assert row_of(person)[-1] == "Mary/"
+    assert "conflicting" in row_of(dataclasses.replace(person, conflicting=True))[-1]
 
 
 def test_fetch_into_a_folder_and_to_a_name(bitcloud: Any, opened: Any, tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ async def test_a_grid_acts_for_a_publisher_while_their_contract_runs(store: RowS
     assert (await standing(store, GRID)).acts_for == {SHOP.public}
     assert (await standing(store, GRID, last)).acts_for == {SHOP.public}
     assert (await standing(store, GRID, last + 1)).acts_for == frozenset()
+    assert (await standing(store, GRID, body.begins - 1)).acts_for == frozenset()
 
 
 async def test_a_gateway_acts_for_its_grid_and_for_publishers_under_contract(
