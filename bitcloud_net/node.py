@@ -278,6 +278,7 @@ class _Builder:
             led_in=bool(bootstrap),
         )
         self._head_watcher = self._make_head_watcher()
+        self._head_keeper = self._make_head_keeper()
         self._row_server = self._make_row_server()
         self._rows.watch(self._grid.rows_changed)
         self._rows.watch(self._neighbours.rows_changed)
@@ -289,7 +290,7 @@ class _Builder:
             self._beacon_keeper().run,
             self._syncer.run,
             self._head_watcher.run,
-            self._head_keeper().run,
+            self._head_keeper.run,
             self._row_server.run,
             self._judge().run,
             self._identity_checker().run,
@@ -318,6 +319,7 @@ class _Builder:
 
     async def hand_over(self) -> None:
         """Return when others have the rows that were written last."""
+        await self._head_keeper.finish()
         await self._syncer.handed_over()
 
     def _tell_test_grid(self, grid: TestGrid) -> None:
@@ -529,7 +531,7 @@ class _Builder:
         )
         return RowServer(self._network, shelf, period=self._clock.period)
 
-    def _head_keeper(self) -> HeadKeeper:
+    def _make_head_keeper(self) -> HeadKeeper:
         return HeadKeeper(
             HeadReads(self._rows.database),
             self._rows,

@@ -79,6 +79,7 @@ class HeadKeeper:
         self._random = random
         self._plans = {key.public: _Plan(key) for key in keys}
         self._news = trio.Event()
+        self._signing = trio.Lock()
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the heads until cancelled.
@@ -99,6 +100,16 @@ class HeadKeeper:
             with trio.move_on_at(min(plan.due for plan in self._plans.values())):
                 await self._news.wait()
 
+    async def finish(self) -> None:
+        """Sign at once for what was written since the last heads: this program is about to end.
+
+        Cancel: safe; the next start signs. Raises as ``run``.
+        """
+        for plan in self._plans.values():
+            if plan.has_written:
+                plan.settle(trio.current_time() + LOOK_S)
+                await self._keep(plan)
+
     def _rows_changed(self, news: RowsChanged) -> None:
         now = trio.current_time()
         for row in news.rows:
@@ -112,6 +123,10 @@ class HeadKeeper:
 
     async def _keep(self, plan: _Plan) -> None:
         """Sign the heads whose present ones no longer say what is held."""
+        async with self._signing:
+            await self._sign(plan)
+
+    async def _sign(self, plan: _Plan) -> None:
         now, owner = self._period(), plan.key.public
         present = await self._heads.states(owner, now)
         last = now + RULES[Table.HEAD].max_life_periods
@@ -161,6 +176,11 @@ class _Plan:
         if self._first is None:
             self._first = now
         self.due = max(min(now + QUIET_S, self._first + GATHER_S), self._earliest)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether something was written here that no head follows yet."""
+        return self._first is not None
 
     def settle(self, next_look: float) -> None:
         """Take the look that is due as done."""

@@ -136,6 +136,25 @@ async def test_heads_are_gathered_and_follow_at_once_when_it_is_quiet(
         assert len({(row.period, row.slot) for row in seen}) == len(seen)
 
 
+async def test_a_program_that_ends_signs_for_what_it_wrote(
+    store: RowStore, clock: FixedClock, autojump_clock: object
+) -> None:
+    """A command lives for a second or two; who wrote nothing signs nothing."""
+    heads = HeadReads(store.database)
+    keeper = HeadKeeper(heads, store, [MARY], period=clock.period, random=Random(1))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(lambda task_status: keeper.run(task_status=task_status))
+        await keeper.finish()
+        await write_person(store, MARY, FOLDER)
+        assert await head_of(store) is None
+        await keeper.finish()
+        first = await head_of(store)
+        assert await said_by(store) == {2: 1, 3: 1}
+        await keeper.finish()
+        assert await head_of(store) == first
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_head_is_signed_again_before_its_end(
     store: RowStore, clock: FixedClock, autojump_clock: object
 ) -> None:
