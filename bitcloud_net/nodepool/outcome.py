@@ -48,6 +48,19 @@ the network or another clock: ``unknown-table``, ``from-future``, ``expired``, `
 
 NOT_OURS = frozenset({"not-for-us", "not-kept"})
 """Refusals of good rows that others keep: they may be ours tomorrow, so they are not remembered."""
+FOR_NOW = frozenset(
+    {
+        "from-future",
+        "owner-banned",
+        "owner-full",
+        "table-full",
+        "app-full",
+        "pool-full",
+        "waiting-full",
+        "faults-full",
+    }
+)
+"""Refusals that may be none in the next period: until then the row is not asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ from bitcloud_net.nodepool.keeping import Keeper, Keeping
 from bitcloud_net.nodepool.loading import load_depths, load_sets, load_tally
 from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.node_age import note_watched
-from bitcloud_net.nodepool.outcome import NOT_OURS, Fate, Outcome, RowsChanged
+from bitcloud_net.nodepool.outcome import FOR_NOW, NOT_OURS, Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.seal import break_seal, check_rows, seal
@@ -105,7 +105,7 @@ class RowStore:
         self._waiting = WaitingRoom()
         self._tally = Tally()
         self.sets: dict[int, SyncedSet] = {}
-        self._refused: OrderedDict[bytes, None] = OrderedDict()
+        self._refused: OrderedDict[bytes, str | None] = OrderedDict()  # why, by id
         self._watchers: list[Callable[[RowsChanged], None]] = []
         self._one_at_a_time = trio.Lock()
         self.reads = SessionReads(database, self.sets, self._registry, keeping, self._one_at_a_time)
@@ -320,6 +320,8 @@ class RowStore:
 
     async def sweep(self) -> None:
         """Drop what has expired. Due once in each period."""
+        lasting = (item for item in self._refused.items() if item[1] not in FOR_NOW)
+        self._refused = OrderedDict(lasting)
 
         def work(acceptance: Acceptance) -> list[Outcome]:
             self._waiting.drop_late(acceptance.now)
@@ -443,7 +445,7 @@ class RowStore:
     def _remember_refusals(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             if outcome.fate is Fate.REFUSED and outcome.row and outcome.code not in NOT_OURS:
-                self._refused[outcome.row.id] = None
+                self._refused[outcome.row.id] = outcome.code
         while len(self._refused) > MAX_REMEMBERED_REFUSALS:
             self._refused.popitem(last=False)
 

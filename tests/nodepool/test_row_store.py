@@ -190,6 +190,28 @@ async def test_skewed_clocks_lose_no_row_and_none_is_more_than_ten_minutes_early
             assert not outcome.is_senders_fault
 
 
+async def test_a_row_from_the_future_is_asked_for_again_when_its_time_has_come(
+    store: RowStore, clock: FixedClock
+) -> None:
+    early = user(signer=key_of("early"), period=clock.period() + 2)
+    forged = forge(user(signer=key_of("forged")))
+    assert [o.code for o in await offer(store, early)] == ["from-future"]
+    (outcome,) = await store.accept_many([forged.raw], source=None)
+    assert outcome.code == "bad-signature"
+    assert store.is_settled(early.id)
+    clock.forward(2)
+    await store.sweep()
+    assert not store.is_settled(early.id)
+    assert store.is_settled(forged.id), "what is wrong stays wrong"
+    assert [o.fate for o in await offer(store, early)] == [Fate.ACCEPTED]
+
+
+def forge(row: SignedRow) -> SignedRow:
+    raw = bytearray(row.raw)
+    raw[-1] ^= 1
+    return SignedRow.parse(bytes(raw))
+
+
 # Owners who say two things
 
 

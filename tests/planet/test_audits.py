@@ -30,7 +30,7 @@ from bitcloud_net.testing.mischief import (
     stalls_in_audits,
 )
 from bitcloud_net.testing.planet import Machine, World, until
-from bitcloud_net.views import BanView
+from bitcloud_net.views import BanView, SyncHealth
 from bitcloud_net.wire import audit_session as wire
 from bitcloud_net.wire import sync_session
 
@@ -341,6 +341,31 @@ async def test_a_clock_that_is_a_little_wrong_is_shown_and_no_fault(
         assert health.clock_behind_s == 6
         assert await statements_about(grid, late) == {}
         assert late.clock.now_s() == grid.nodes[0].clock.now_s() - 6, "it is shown, never changed"
+
+
+@pytest.mark.parametrize("skew_s", [-600, 600, 1500])
+async def test_a_wrong_clock_loses_no_row(
+    clock: MockClock, world: Open, scratch: Path, rng: Random, skew_s: int
+) -> None:
+    """T-skew: who is wrong is refused sessions, and told; set right, all it wrote arrives."""
+    data = rng.randbytes(20_000)
+    async with world(nodes=6) as grid:
+        mary, john = await grid.join("Mary"), await grid.join("John")
+        await grid.settle()
+        mary.clock.forward(skew_s)
+        await mary.client.publish([write(scratch / "file.bin", data)])
+        await until(lambda: sync_of(mary).clock_behind_s == -skew_s, 600, "she is told")
+        sessions = sync_of(mary).sessions
+        await trio.sleep(120)
+        assert sync_of(mary).sessions == sessions, "nobody compares rows with her"
+        mary.clock.forward(-skew_s)
+        await periods(3.2)
+        assert await read(john, "Public/Mary/file.bin") == data
+        await grid.settle()
+
+
+def sync_of(machine: Machine) -> SyncHealth:
+    return machine.client._parts.syncer.state
 
 
 async def test_no_audits_where_they_are_switched_off(clock: MockClock, world: Open) -> None:
