@@ -44,6 +44,7 @@ from bitcloud_net.views import (
     Entry,
     EntryKind,
     Membership,
+    MembershipState,
     News,
     Published,
     SqlAnswer,
@@ -251,7 +252,10 @@ class LocalClient:
 
     async def join(self, *, role: str = "node", wait: bool = True) -> Membership:
         """See ``Client``."""
-        return await self._parts.joiner.join(role, wait=wait)
+        joiner = self._parts.joiner
+        if (await joiner.view(role)).state is MembershipState.NONE:
+            await self._parts.in_step()  # the person may have joined on another computer before
+        return await joiner.join(role, wait=wait)
 
     async def pause_join(self) -> Membership:
         """See ``Client``."""

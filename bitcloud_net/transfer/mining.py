@@ -65,7 +65,7 @@ class IdentityMiner:
         one.
         """
         self._state = state
-        self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
+        self.workers = workers or max(1, _cores() - 1)
 
     async def mine(self, puzzle: Puzzle, on_progress: Callable[[MiningProgress], None]) -> int:
         """Search until found and return the nonce. Goes on where an earlier run of the same puzzle
@@ -200,6 +200,12 @@ async def _patient_threads(count: int) -> AsyncIterator[Callable[[int, Puzzle], 
     """
     with ThreadPoolExecutor(count, "mining", initializer=_step_back) as threads:
         yield lambda nonce, puzzle: threads.submit(puzzle.holds, nonce).result()
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: a container may be given a few of many."""
+    may_use = getattr(os, "sched_getaffinity", None)  # Linux
+    return len(may_use(0)) if may_use is not None else os.cpu_count() or 1
 
 
 def _step_back() -> None:

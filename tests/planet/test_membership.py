@@ -15,7 +15,9 @@ from bitcloud_net.core.errors import BadInput, LocalFault
 from bitcloud_net.core.row_bodies import body_value
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import MIB
+from bitcloud_net.services.home import create_home, recovery_words
 from bitcloud_net.settings import load_settings, save_settings
+from bitcloud_net.storage.vault_lock import OpenLock
 from bitcloud_net.testing.planet import Machine, until
 from bitcloud_net.views import MembershipChanged, MembershipState
 from tests.core.row_samples import SAMPLES
@@ -115,6 +117,7 @@ async def test_a_waiting_join_ends_when_somebody_holds_the_search(
     async with world(nodes=1) as grid:
         mary = await grid.join("Mary")
         await rules_of(mary, bits=HARD)
+        await mary.client.entries()  # once she is in step, no time passes until the search is held
         states = []
 
         async def join() -> None:
@@ -220,6 +223,27 @@ async def test_every_role_is_mined_by_itself(world: Any, clock: MockClock) -> No
             assert (await mary.client.join(role=role)).role == role
             assert (await mary.client.membership(role=role)).state is MembershipState.JOINED
         assert (await mary.client.membership()).state is MembershipState.NONE
+
+
+async def test_a_publisher_mines_once_for_all_computers(world: Any, clock: MockClock) -> None:
+    """The identity is the person's, and comes along with the words."""
+    async with world(nodes=2, identity_bits=1) as grid:
+        desk, laptop = await grid.join("Mary"), await grid.join("Mary's laptop")
+        await laptop.switch_off()
+        words = await recovery_words(desk.home)
+        for path in (laptop.home / "vault", laptop.home / "vault.previous"):
+            path.unlink(missing_ok=True)
+        await create_home(
+            laptop.home, name="Mary", lock=OpenLock(), words=words, network="test-planet"
+        )
+        save_settings(laptop.home, load_settings(desk.home))
+        first = await desk.client.join(role="publisher")
+        await grid.settle()
+        await laptop.switch_on()
+        again = await laptop.client.join(role="publisher")
+        assert (again.state, again.registered_s) == (MembershipState.JOINED, first.registered_s)
+        await grid.settle()
+        assert laptop.client._parts.rows.counts[Table.IDENTITY] == 3
 
 
 async def test_who_is_not_mined_is_told_how(world: Any, clock: MockClock) -> None:
