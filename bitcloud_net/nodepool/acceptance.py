@@ -10,16 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
-from bitcloud_net.core.app_tables import parse_definition
-from bitcloud_net.core.beacons import DAYS_PER_ROW, FIRST_PERIOD, WORD_LIFE_PERIODS
 from bitcloud_net.core.bodies.kinds import Parents
-from bitcloud_net.core.certificates import certificate_of
-from bitcloud_net.core.errors import BadInput, Malformed
+from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.row_bodies import BeaconBody, CertificateBody, DefinitionBody, IdentityBody
 from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, PROOFS, Role, Table, rule_of
+from bitcloud_net.core.table_rules import PROOFS, Role, Table, rule_of
 from bitcloud_net.core.units import GIB, MIB
 from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
@@ -29,16 +25,13 @@ from bitcloud_net.nodepool.keeping import Keeper
 from bitcloud_net.nodepool.node_age import forget_ages, note_age
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, all_public, record
+from bitcloud_net.nodepool.row_alone import EARLY_PERIODS, SLACK_PERIODS, check_alone
 from bitcloud_net.nodepool.row_writer import Held, RowWriter
 from bitcloud_net.nodepool.service_record import check_service, forget_service, note_service
 from bitcloud_net.nodepool.synced_set import Entry
 from bitcloud_net.nodepool.tally import Tally
 from bitcloud_net.nodepool.waiting_room import WaitingRoom
 
-EARLY_PERIODS = 1
-"""A row may carry the next period: clocks differ, and it comes into force within ten minutes."""
-SLACK_PERIODS = 1
-"""A row is held one period past its expiry, for partners whose clock is behind."""
 MAX_SHARING_SLOT = 4
 """Rows that one slot may have. More than one convicts the owner, but all nodes must hold the same
 rows whatever came first, and a person who uses one key on a few computers is not cut off."""
@@ -95,8 +88,7 @@ class Acceptance:
             yield self.accept(child)
 
     def _decide(self, row: SignedRow, own: bool) -> Outcome:  # noqa: FBT001 - private
-        self._check_time(row)
-        self._check_slot_number(row)
+        check_alone(row, self.registry.rule_of(row.table), self.now)
         held = self.writer.held(row)
         if held is not None and held.id == row.id:
             return Outcome(fate=Fate.KNOWN, row=row)
@@ -133,32 +125,6 @@ class Acceptance:
         note_age(self._db, row)
         if not self.admission.is_free:
             note_service(self._db, row)
-
-    def _check_time(self, row: SignedRow) -> None:
-        rule = self.registry.rule_of(row.table)
-        life = row.expires - row.period
-        if row.period > self.now + EARLY_PERIODS:
-            raise Malformed("the row is from the future", code="from-future")
-        if row.expires < self.now - SLACK_PERIODS:
-            raise Malformed("the row has expired", code="expired")
-        if row.body is None and life != rule.tombstone_life_periods:
-            raise Malformed(
-                f"a {rule.name} tombstone lives {rule.tombstone_life_periods} periods",
-                code="lives-too-long",
-            )
-        _check_meaning(row)
-        if row.body is not None and not 0 <= life <= rule.max_life_periods:
-            raise Malformed(
-                f"a {rule.name} row lives at most {rule.max_life_periods} periods",
-                code="lives-too-long",
-            )
-
-    def _check_slot_number(self, row: SignedRow) -> None:
-        slots = self.registry.rule_of(row.table).slots_per_period
-        if row.slot >= slots:
-            raise Malformed(
-                f"slot {row.slot}; an owner has {slots} in a period", code="slot-too-high"
-            )
 
     def _check_standing(self, row: SignedRow) -> None:
         """Refuse what a banned node says as a node. A person's files are not touched by bans, and
@@ -342,52 +308,6 @@ def _what_is_missing(places: Parents) -> str:
             role = str(Role(key[-1]).name).lower().replace("_", "-")
             return f"who writes it has to be mined first: bitcloud join --role {role}"
     return f"it belongs to a row that is not there: {names}"
-
-
-def _check_meaning(row: SignedRow) -> None:
-    """Check what a row says against the rest of it, where that costs nothing."""
-    if isinstance(row.body, IdentityBody):
-        _check_identity(row, row.body)
-    if isinstance(row.body, DefinitionBody):
-        _check_definition(row, row.body)
-    if isinstance(row.body, CertificateBody):
-        certificate_of(row)
-    if isinstance(row.body, BeaconBody):
-        _check_beacon(row, row.body)
-
-
-def _check_identity(row: SignedRow, body: IdentityBody) -> None:
-    """Check what costs nothing; whether it was mined is checked later, and by few."""
-    if row.key_suffix[0] not in set(rule_of(Table.IDENTITY).writers):
-        raise Malformed("no role that is mined", code="bad-identity")
-    if body.registered > row.period:
-        raise Malformed("registered later than signed", code="bad-identity")
-
-
-def _check_beacon(row: SignedRow, body: BeaconBody) -> None:
-    """A word is signed in the period that is its number, and lives for hours; days have numbers of
-    their own.
-    """
-    number = int.from_bytes(row.key_suffix, "big")
-    if body.days:
-        if not 0 < number <= 1 + row.period // DAY_PERIODS // DAYS_PER_ROW:
-            raise Malformed("days of the future", code="bad-beacon")
-        return
-    if number != row.period or number < FIRST_PERIOD:
-        raise Malformed("a word that names another period", code="bad-beacon")
-    if row.expires - row.period > WORD_LIFE_PERIODS:
-        raise Malformed(
-            f"a beacon's word lives at most {WORD_LIFE_PERIODS} periods", code="lives-too-long"
-        )
-
-
-def _check_definition(row: SignedRow, body: DefinitionBody) -> None:
-    try:
-        app = parse_definition(body.definition)
-    except BadInput as error:
-        raise Malformed(error.message, code="bad-definition") from error
-    if app.id != row.key_suffix:
-        raise Malformed("the key is not the application's id", code="bad-definition")
 
 
 _KEEP_WORDS = """

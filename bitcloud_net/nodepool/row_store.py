@@ -19,11 +19,11 @@ from typing import Protocol
 import trio
 
 from bitcloud_net.core.app_tables import AppDefinition, AppId, parse_definition
-from bitcloud_net.core.errors import BadInput, LocalFault, Malformed
+from bitcloud_net.core.errors import LocalFault
 from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, PublicKey, SigningKey
 from bitcloud_net.core.row_bodies import Body
-from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.shards import DepthRule
 from bitcloud_net.core.table_rules import PROOFS, Table, TableRule
 from bitcloud_net.core.verdicts import Ban
@@ -34,18 +34,18 @@ from bitcloud_net.nodepool.app_registry import (
     drop_strangers,
     drop_tables,
 )
-from bitcloud_net.nodepool.database import Database, Runner, in_thread, open_database, set_aside
+from bitcloud_net.nodepool.batches import accept_proofs, accept_rows, accepted, write_rows
+from bitcloud_net.nodepool.database import Database, Runner, in_thread, set_aside
 from bitcloud_net.nodepool.growth import Growth
 from bitcloud_net.nodepool.keeping import Keeper, Keeping
 from bitcloud_net.nodepool.loading import load_depths, load_sets, load_tally
-from bitcloud_net.nodepool.migrate import NODEPOOL
 from bitcloud_net.nodepool.node_age import note_watched
+from bitcloud_net.nodepool.opening import open_own, sealed, started
 from bitcloud_net.nodepool.outcome import FOR_NOW, NOT_OURS, Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.own_rows import OwnRows
-from bitcloud_net.nodepool.proofs import Proof
-from bitcloud_net.nodepool.seal import break_seal, check_rows, seal
+from bitcloud_net.nodepool.seal import check_rows
 from bitcloud_net.nodepool.session_reads import SessionReads, Stray
-from bitcloud_net.nodepool.signing import NewRow, RowSigner
+from bitcloud_net.nodepool.signing import NewRow
 from bitcloud_net.nodepool.standing import standing_of
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.nodepool.tally import Tally
@@ -142,7 +142,7 @@ class RowStore:
         outcomes: list[Outcome] = []
         for start in range(0, len(raws), BATCH_ROWS):
             batch = raws[start : start + BATCH_ROWS]
-            outcomes += await self._run(partial(self._accept_batch, raws=batch), source)
+            outcomes += await self._run(partial(accept_rows, raws=batch), source)
         return tuple(outcomes)
 
     # Own rows
@@ -178,7 +178,9 @@ class RowStore:
         written: list[SignedRow] = []
         for start in range(0, len(rows), BATCH_ROWS):
             batch = rows[start : start + BATCH_ROWS]
-            outcomes = await self._run(partial(self._write_batch, rows=batch, key=signer), None)
+            now_s = self._clock.now_s()
+            work = partial(write_rows, rows=batch, key=signer, own=self._own, now_s=now_s)
+            outcomes = await self._run(work, None)
             written += [outcome.row for outcome in outcomes if outcome.row is not None]
         return tuple(written)
 
@@ -190,7 +192,7 @@ class RowStore:
         """Offer rows, or proofs where ``of`` is 0; see ``accept_many``."""
         if of != PROOFS:
             return await self.accept_many(raws, source=source)
-        return tuple(await self._run(partial(_accept_proofs, raws=raws), source))
+        return tuple(await self._run(partial(accept_proofs, raws=raws), source))
 
     async def _drop_rows(self, of: int, rows: Sequence[Stray]) -> None:
         """Drop rows that others keep and that need not be kept here."""
@@ -267,7 +269,9 @@ class RowStore:
         async with self._one_at_a_time:
             self._registry.add(app)
             for rule in app.rules:  # before anything is awaited: sessions look at both
-                self.sets.setdefault(rule.table, SyncedSet(rule.table, ()))
+                self.sets.setdefault(
+                    rule.table, SyncedSet(rule.table, (), span=self.keeping.span(rule))
+                )
             await self.database.change_form(partial(create_tables, rules=app.rules))
             await self.database.write(lambda _: self._own.keep_app(app))
         tables = [rule.table for rule in app.rules]
@@ -382,32 +386,6 @@ class RowStore:
         await self._run(work, None)
         return new[0]
 
-    # In the writer's thread
-
-    def _accept_batch(self, acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:
-        parsed = [_parse(raw, self._registry.rule_of) for raw in raws]
-        fates: dict[int, Outcome] = {}
-        rows = [(at, row) for at, row in enumerate(parsed) if isinstance(row, SignedRow)]
-        for at, row in sorted(rows, key=_turn):
-            fates[at] = acceptance.accept(row)
-        return [fates.get(at, row) for at, row in enumerate(parsed)]  # type: ignore[arg-type]
-
-    def _write_batch(
-        self, acceptance: Acceptance, rows: Sequence[NewRow], key: SigningKey
-    ) -> list[Outcome]:
-        signer = RowSigner(self._own, self._registry, acceptance, key)
-        outcomes = []
-        for new, slot in zip(rows, signer.take_slots(rows), strict=True):
-            row = signer.sign(new, slot, self._clock.now_s())
-            outcome = acceptance.accept(row, own=True)
-            if outcome.fate is not Fate.ACCEPTED:
-                raise BadInput(outcome.reason or "the row was refused", code=outcome.code)
-            outcomes.append(outcome)
-        self._own.keep([outcome.row for outcome in outcomes if outcome.row is not None])
-        return outcomes
-
-    # Back in trio's thread
-
     async def _run(
         self, work: Callable[[Acceptance], list[Outcome]], source: NodeId | None
     ) -> list[Outcome]:
@@ -432,7 +410,7 @@ class RowStore:
         self._remember_refusals(outcomes)
         if acceptance.writer.changes:
             tables = frozenset(number for number in acceptance.writer.changes if number != PROOFS)
-            rows = _accepted(outcomes) + _accepted(acceptance.unparked)
+            rows = accepted(outcomes) + accepted(acceptance.unparked)
             self._tell(RowsChanged(tables=tables, rows=rows, source=source))
         return outcomes
 
@@ -482,7 +460,7 @@ async def open_row_store(
         LocalFault: ``database-too-new``, ``database-foreign``, ``disk-full``.
     """
     path = folder / DATABASE
-    own = await run(lambda: _open_own(folder / "own-rows.db"))
+    own = await run(lambda: open_own(folder / "own-rows.db"))
     try:
         keeping = Keeping(node, persons, standing_of, is_light=is_light)
         make = partial(
@@ -495,94 +473,16 @@ async def open_row_store(
             depth_rule=depth_rule,
         )
         async with AsyncExitStack() as stack:
-            stack.push_async_exit(partial(_sealed, path, run))  # when the database is closed
+            stack.push_async_exit(partial(sealed, path, run))  # when the database is closed
             try:
-                store = await _started(stack, path, run, make)
+                store = await started(stack, path, run, make)
             except LocalFault as fault:
                 if fault.code != "database-damaged":
                     raise
                 log.error("the nodepool is damaged and is being rebuilt: %s", fault)
                 set_aside(path)
-                store = await _started(stack, path, run, make)
+                store = await started(stack, path, run, make)
             stack.callback(store.close)
             yield store
     finally:
         own.close()
-
-
-async def _started(
-    stack: AsyncExitStack, path: Path, run: Runner, make: Callable[[Database], RowStore]
-) -> RowStore:
-    """Open and load the database, which ``stack`` closes; nothing stays open when that fails."""
-    async with AsyncExitStack() as attempt:
-        was_sealed = await run(lambda: break_seal(path))
-        opening = open_database(path, NODEPOOL, durable=False, run=run)
-        store = make(await attempt.enter_async_context(opening))
-        await store.start(check=not was_sealed)
-        await stack.enter_async_context(attempt.pop_all())
-    return store
-
-
-async def _sealed(path: Path, run: Runner, kind: type[BaseException] | None, *_: object) -> None:
-    """Seal what was closed in good order; what ended with an error is looked at again."""
-    if kind is None or issubclass(kind, trio.Cancelled):
-        with trio.CancelScope(shield=True):
-            await run(lambda: seal(path))
-
-
-def _open_own(path: Path) -> OwnRows:
-    try:
-        return OwnRows(path)
-    except LocalFault as fault:
-        if fault.code != "database-damaged":
-            raise
-        log.error("the own rows are damaged and are being rebuilt: %s", fault)
-        set_aside(path)
-        return OwnRows(path)
-
-
-def _accept_proofs(acceptance: Acceptance, raws: Sequence[bytes]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    for raw in raws:
-        outcomes.append(_accept_proof(acceptance, raw))
-        if outcomes[-1].is_senders_fault:  # a check may cost a try of mining: one is enough
-            code = outcomes[-1].code
-            outcomes += [Outcome(fate=Fate.REFUSED, code=code)] * (len(raws) - len(outcomes))
-            break
-    return outcomes
-
-
-def _accept_proof(acceptance: Acceptance, raw: bytes) -> Outcome:
-    try:
-        adds = acceptance.convict(
-            Proof.parse(raw, acceptance.admission, acceptance.registry.rule_of)
-        )
-    except Malformed as error:
-        return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
-    return Outcome(fate=Fate.ACCEPTED if adds else Fate.KNOWN)
-
-
-_FIRST: Mapping[int, int] = {Table.IDENTITY: 0, Table.NODE: 1, Table.PUBLISHER: 2}
-
-
-def _turn(item: tuple[int, SignedRow]) -> tuple[int, int]:
-    """Return when a row of a batch is looked at: what others belong to comes first. The numbers of
-    tables are in that order, but for those that others need most.
-    """
-    table = item[1].table
-    return _FIRST.get(table, len(_FIRST)), table
-
-
-def _parse(raw: bytes, rules: Rules) -> SignedRow | Outcome:
-    try:
-        return SignedRow.parse(raw, rules)
-    except Malformed as error:
-        return Outcome(fate=Fate.REFUSED, code=error.code, reason=error.message)
-
-
-def _accepted(outcomes: Iterable[Outcome]) -> tuple[SignedRow, ...]:
-    return tuple(
-        outcome.row
-        for outcome in outcomes
-        if outcome.fate is Fate.ACCEPTED and outcome.row is not None
-    )
