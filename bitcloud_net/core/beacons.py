@@ -60,6 +60,9 @@ MARK_BYTES = 6
 """Each member marks a secret in its own way, so another secret with the same marks of ``n`` members
 is found in 2^(24 n) tries: a few votes could be moved, a majority never."""
 
+_MARK = blake3(derive_key_context="bitcloud v1 beacon mark")  # never updated, only its copies
+_SEAT = blake3(derive_key_context="bitcloud v1 beacon seat")
+
 assert EXCLUDED_PERIODS > 2 * WINDOW_PERIODS
 
 
@@ -119,7 +122,7 @@ def seat(before: bytes, candidates: Iterable[Candidate], *, day: int) -> Committ
     pool = old if len(old) >= LEAST_OLD else everybody
     first: dict[str, tuple[bytes, NodeId]] = {}
     for item in pool:
-        ranked = blake3(before + item.node, derive_key_context="bitcloud v1 beacon seat").digest()
+        ranked = _SEAT.copy().update(before + item.node).digest()
         hood = item.neighbourhood or item.node.hex()
         first[hood] = min(first.get(hood, (ranked, item.node)), (ranked, item.node))
     return Committee(members=frozenset(n for _, n in nsmallest(COMMITTEE_SEATS, first.values())))
@@ -142,7 +145,17 @@ def promise_of(member: NodeId, period: int, secret: bytes) -> bytes:
 
 def mark_of(voter: NodeId, member: NodeId, secret: bytes) -> bytes:
     """Return how ``voter`` says that it has seen a member's secret in time."""
-    return derive(voter + member + secret, "beacon mark")[:MARK_BYTES]
+    return next(iter(_marks_of(voter, [(member, secret)])))
+
+
+def _marks_of(
+    voter: NodeId, offered: Iterable[tuple[NodeId, bytes]]
+) -> dict[bytes, tuple[NodeId, bytes]]:
+    own = _MARK.copy().update(voter)
+    return {
+        own.copy().update(member + secret).digest()[:MARK_BYTES]: (member, secret)
+        for member, secret in offered
+    }
 
 
 # Values
@@ -167,20 +180,22 @@ def counted(
     a hash for each voter and secret.
     """
     everybody = tuple(words.values())  # at once: others may be writing
-    voters = [word for word in everybody if word.member in committee.members and word.seen]
-    unknown = {word.member: set(word.seen) for word in voters}
-    found: dict[NodeId, bytes] = {}
-    for member in committee.members & shown.keys():
-        for secret in tuple(shown[member]):
-            votes = 0
-            for word in voters:
-                mark = mark_of(word.member, member, secret)
-                votes += mark in word.seen
-                unknown[word.member].discard(mark)
-            if votes >= committee.majority:
-                found[member] = secret
-    missing = sum(1 for marks in unknown.values() if marks)
-    return None if missing >= committee.majority else found
+    offered = [
+        (member, secret)
+        for member in committee.members & shown.keys()
+        for secret in tuple(shown[member])
+    ]
+    votes: Counter[tuple[NodeId, bytes]] = Counter()
+    missing = 0
+    for word in everybody:
+        if word.member in committee.members and word.seen:
+            marks = _marks_of(word.member, offered)
+            known = marks.keys() & word.seen
+            votes.update(marks[mark] for mark in known)
+            missing += len(known) < len(word.seen)
+    if missing >= committee.majority:
+        return None
+    return {member: secret for (member, secret), n in votes.items() if n >= committee.majority}
 
 
 def value_of(period: int, secrets: Mapping[NodeId, bytes]) -> bytes:

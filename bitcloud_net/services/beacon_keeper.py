@@ -28,7 +28,7 @@ from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import DAY_PERIODS, Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.nodepool.outcome import RowsChanged
-from bitcloud_net.nodepool.queries import Node, word_of
+from bitcloud_net.nodepool.queries import word_of
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -50,7 +50,7 @@ change with each that comes: once in each period is enough."""
 class Records(Protocol):
     """What the keeper reads (``nodepool.queries``)."""
 
-    async def nodes(self, *, period: int) -> tuple[Node, ...]: ...
+    async def candidates(self, period: int) -> list[Candidate]: ...
 
     async def words(self, since: int) -> tuple[Word, ...]: ...
 
@@ -135,10 +135,10 @@ class BeaconKeeper:
     async def look(self) -> None:
         """See who the members are, and what values of days they remember."""
         now = self._clock.period()
-        nodes = await self._queries.nodes(period=now)
-        self._nodes = len(nodes)
+        candidates = await self._queries.candidates(now)
+        self._nodes = len(candidates)
         memories = await self._queries.memories()
-        await self._learn(memories, [node.candidate for node in nodes], day_of(now))
+        await self._learn(memories, candidates, day_of(now))
         self._book.forget_before(now - WORD_LIFE_PERIODS)
         await self._close_days(now)
 

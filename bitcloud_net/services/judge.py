@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Electorate, Lot
+from bitcloud_net.core.lots import Candidate, Electorate, Lot
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.core.verdicts import Ban, Statement, judge
 from bitcloud_net.nodepool.outcome import RowsChanged
-from bitcloud_net.nodepool.queries import Node
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -41,7 +40,7 @@ def log_ban(ban: Ban) -> None:
 class Bench(Protocol):
     """What the judge reads (``nodepool.queries``)."""
 
-    async def nodes(self, *, period: int) -> tuple[Node, ...]: ...
+    async def candidates(self, period: int) -> list[Candidate]: ...
 
     async def bans(self, period: int) -> tuple[Ban, ...]: ...
 
@@ -104,10 +103,10 @@ class Judge:
         now = self._period()
         known = await self._queries.bans(now)
         banned = {ban.target for ban in known if ban.holds(now)}
-        nodes = [node for node in await self._queries.nodes(period=now) if node.id not in banned]
-        electorate = Electorate(node.candidate for node in nodes)
-        new = []
         said = await self._queries.statements(now)
+        candidates = await self._queries.candidates(now) if said else []
+        electorate = Electorate(item for item in candidates if item.node not in banned)
+        new = []
         for target, statements in groupby(said, key=lambda item: item.target):
             lot_of = lru_cache(self._lots(target, electorate))
             ban = await trio.to_thread.run_sync(  # draws a lot for each period spoken of
