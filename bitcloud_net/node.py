@@ -20,7 +20,7 @@ from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
 from bitcloud_net.core.identity import Admission, network_id
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.tables import Role
+from bitcloud_net.core.tables import Role, Table
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
 from bitcloud_net.net.libp2p_host import open_libp2p_network
@@ -62,6 +62,7 @@ from bitcloud_net.services.library import PUBLIC, Library
 from bitcloud_net.services.light import LightQueries, LightReads
 from bitcloud_net.services.neighbours import Neighbours
 from bitcloud_net.services.newsstand import Newsstand
+from bitcloud_net.services.node_finder import NodeFinder
 from bitcloud_net.services.prober import Prober
 from bitcloud_net.services.publisher import Publisher
 from bitcloud_net.services.reader import Reader
@@ -253,6 +254,7 @@ class _Builder:
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
+        self._row_reader = self._make_row_reader()
         self._light = self._make_light() if settings.light else None
         self._grid = Grid(self._queries, self._network, self._clock.period, avoided)
 
@@ -345,7 +347,12 @@ class _Builder:
         library = self._make_library()
         joiner = self._make_joiner()
         storage = self._make_storage(joiner)
-        opener = SelfReaching(network, storage.handle, self._services, grid.address_of)
+        finder = NodeFinder(
+            grid.address_of,
+            lambda node: rows.keeping.keeps(rows.rule_of(Table.NODE), node),
+            self._row_reader,
+        )
+        opener = SelfReaching(network, storage.handle, self._services, finder.addresses_of)
         clients = ShareClients(opener, self._services)
         scores = Scoreboard(trio.current_time)
         reader = Reader(library, clients, scores, lambda: network.peers, self._punish)
@@ -506,15 +513,17 @@ class _Builder:
             is_sparing=self._light is not None,
         )
 
-    def _make_light(self) -> LightReads:
-        reader = RowReader(
+    def _make_row_reader(self) -> RowReader:
+        return RowReader(
             self._network,
             self._rows,
             self._rows.rule_of,
             period=self._clock.period,
             random=self._random,
         )
-        return LightReads(reader, self._rows, self._rows.keeping.keys)
+
+    def _make_light(self) -> LightReads:
+        return LightReads(self._row_reader, self._rows, self._rows.keeping.keys)
 
     async def _in_step(self) -> None:
         if self._light is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import Final, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from bitcloud_net.core.keys import KEY_BYTES, NodeId, PublicKey
 from bitcloud_net.core.partners import NodeRing, position_of
 from bitcloud_net.core.row_bodies import HeadBody
 from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.shards import place_of
 from bitcloud_net.core.tables import Table, TableRule
 from bitcloud_net.core.units import MIB
 from bitcloud_net.net.network import Network, ProtocolId
@@ -77,7 +79,7 @@ class RowReader:
         Raises:
             Unavailable: ``too-few-answers``: none has it, and not enough of them could be asked.
         """
-        near = await self._near(key[:KEY_BYTES])
+        near = await self._near(place_of(table, key))
         wanted = min(ANSWERS, len(near))
         tries = iter(near[:MAX_TRIES])
         answers: list[Page] = []
@@ -114,7 +116,8 @@ class RowReader:
                 rows |= await self._pages(lambda after, t=table: asker.page(t, owner, after))  # type: ignore[misc]
             return rows
 
-        return await self._collect(owner, listing, lambda rows: _is_whole(rows, head, tables))
+        place, is_enough = position_of(owner), partial(_is_whole, head=head, tables=tables)
+        return await self._collect(place, listing, is_enough)
 
     async def table(self, table: int) -> Rows:
         """Return the rows of a table, as three nodes near this one know it. Raises as ``owner``."""
@@ -122,7 +125,7 @@ class RowReader:
         async def listing(asker: RowAsker) -> Rows:
             return await self._pages(lambda after: asker.page(table, b"", after))
 
-        return await self._collect(self._network.node_id, listing, lambda rows: False)
+        return await self._collect(position_of(self._network.node_id), listing, _never)
 
     async def find(self, table: int, suffix: bytes) -> Rows:
         """Return the rows of all owners whose key ends with ``suffix``. Raises as ``owner``."""
@@ -130,7 +133,7 @@ class RowReader:
         async def listing(asker: RowAsker) -> Rows:
             return await self._pages(lambda after: asker.found(table, suffix, after))
 
-        return await self._collect(suffix, listing, lambda rows: False)
+        return await self._collect(position_of(suffix), listing, _never)
 
     async def sample(self) -> Rows:
         """Return the rows of some nodes, from three places of the order of keys that are drawn by
@@ -142,11 +145,11 @@ class RowReader:
             first = await asker.page(Table.NODE, b"", b"")  # a small network, and around the end
             return {(row.table, row.key): row for row in (*first.rows, *page.rows)}
 
-        return await self._collect(self._network.node_id, listing, lambda rows: False)
+        return await self._collect(position_of(self._network.node_id), listing, _never)
 
     async def _collect(
         self,
-        place: bytes,
+        place: int,
         listing: Callable[[RowAsker], Awaitable[Rows]],
         is_enough: Callable[[Rows], bool],
     ) -> Rows:
@@ -186,10 +189,10 @@ class RowReader:
 
     # Nodes
 
-    async def _near(self, place: bytes) -> list[NodeId]:
+    async def _near(self, place: int) -> list[NodeId]:
         nodes = await self._nodes.node_ids(self._period()) or self._network.peers
         ring = NodeRing(node for node in nodes if node != self._network.node_id)
-        return list(ring.nearest(position_of(place)))
+        return list(ring.nearest(place))
 
     async def _ask(
         self, node: NodeId, question: Callable[[RowAsker], Awaitable[_T]], seconds: float
@@ -225,6 +228,10 @@ class RowReader:
             ):
                 best[row.table, row.key] = row
         return best
+
+
+def _never(_rows: Rows) -> bool:
+    return False
 
 
 def _is_valid(row: SignedRow, rule: TableRule, now: int) -> bool:
