@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
+from bitcloud_net.core.lots import Candidate, Electorate, draw, neighbourhood_of
 
 NOW = 10_000
 
@@ -105,3 +105,22 @@ def test_in_a_small_network_all_are_auditors(count: int, seats: int, quorum: int
 )
 def test_neighbourhoods(address: str, neighbourhood: str) -> None:
     assert neighbourhood_of(address) == neighbourhood
+
+
+def test_one_crowded_neighbourhood_leaves_the_seats_to_the_others() -> None:
+    """However many of one network come first, seats are looked for behind them."""
+    crowd = nodes(2_000, seed=2, hood=1)
+    others = nodes(31, seed=3)
+    lot = draw(b"beacon", others.pop().node, [*crowd, *others], period=NOW)
+    assert len(lot.seats) == 16
+    assert len({*lot.seats} & {item.node for item in crowd}) <= 1
+
+
+def test_many_draws_of_one_electorate_are_as_single_ones() -> None:
+    candidates = [*nodes(40), *nodes(30, seed=2, since=NOW)]
+    electorate = Electorate(candidates)
+    for item in candidates[:20]:
+        for period in (NOW, NOW + 600):
+            lot = draw(b"b", item.node, candidates, period=period)
+            assert electorate.draw(b"b", item.node, period) == lot
+            assert item.node not in lot.seats
