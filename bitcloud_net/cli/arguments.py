@@ -156,13 +156,12 @@ def _identity(verbs: Subparsers) -> None:
     instead = join.add_mutually_exclusive_group()
     instead.add_argument("--pause", action="store_true", help="hold the search under way")
     instead.add_argument("--status", action="store_true", help="show how far it is")
-    for verb in (init, recover):
+    for verb in (init, recover, join):
         verb.add_argument(
             "--light",
             action="store_true",
             help="keep only what is yours or looked at: small devices",
         )
-    for verb in (init, recover, join):
         verb.add_argument("--name", help="how others see you (default: your login name)")
         verb.add_argument("--network", help="the network to belong to (default: the public one)")
         lock = verb.add_mutually_exclusive_group()
