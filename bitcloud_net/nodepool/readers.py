@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -75,11 +75,11 @@ def related_to(db: sqlite3.Connection, readers: Readers) -> frozenset[bytes]:
     """Return all keys that ``readers`` have to do with: what they act for and belong to, and who
     else is named where they are: the other side of a contract, who is trusted, who was asked.
     """
-    marks = "?" + ", ?" * (len(readers.plain) - 1)
+    own = sorted(readers.plain)
     found = db.execute(
         "SELECT DISTINCT other.reader FROM np_audience AS own JOIN np_audience AS other"
-        f" ON other.tbl = own.tbl AND other.key = own.key WHERE own.reader IN ({marks})",
-        sorted(readers.plain),
+        f" ON other.tbl = own.tbl AND other.key = own.key WHERE own.reader IN ({_marks(own)})",
+        own,
     ).fetchall()
     return readers.all.union(key for (key,) in found)
 
@@ -113,6 +113,29 @@ def hearsay(db: sqlite3.Connection, table: int, answers_for: frozenset[bytes]) -
 def _publishers_of(db: sqlite3.Connection, user: bytes) -> list[bytes]:
     sql = "SELECT reader FROM np_audience WHERE tbl = ? AND key = ?"
     return [reader for (reader,) in db.execute(sql, (Table.USER, user))]
+
+
+def acquaintances(db: sqlite3.Connection, readers: Readers) -> frozenset[bytes]:
+    """Return the nodes that share rows with ``readers`` which not everybody may see: those that
+    such a row names beside them, and the gateways of their grids and publishers.
+    """
+    own, known = sorted(readers.plain), sorted(readers.all)
+    found = db.execute(
+        "SELECT DISTINCT node.key FROM np_audience AS own JOIN np_audience AS other"
+        " ON other.tbl = own.tbl AND other.key = own.key JOIN node ON node.key = other.reader"
+        f" WHERE own.reader IN ({_marks(own)})",
+        own,
+    ).fetchall()
+    found += db.execute(
+        "SELECT gateway.gateway FROM gateway JOIN node ON node.key = gateway.gateway"
+        f" WHERE gateway.owner IN ({_marks(known)}) OR gateway.publisher IN ({_marks(known)})",
+        known + known,
+    ).fetchall()
+    return frozenset(key for (key,) in found) - readers.plain
+
+
+def _marks(values: Sequence[object]) -> str:
+    return "?" + ", ?" * (len(values) - 1)
 
 
 def is_public(db: sqlite3.Connection, key: bytes) -> bool:

@@ -34,7 +34,14 @@ from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping
 from bitcloud_net.nodepool.loading import public_entries
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS
-from bitcloud_net.nodepool.readers import Readers, hearsay, is_public, named_by, readers_of
+from bitcloud_net.nodepool.readers import (
+    Readers,
+    acquaintances,
+    hearsay,
+    is_public,
+    named_by,
+    readers_of,
+)
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
 from bitcloud_net.wire.sync_payload import SHORT_ID_BYTES
@@ -210,6 +217,13 @@ class SessionReads:
             return True
         named = await self._database.read(partial(named_by, key=key))
         return not named.isdisjoint((await self.readers(others, period)).answers_for)
+
+    async def acquaintances(self, period: int) -> frozenset[bytes]:
+        """Return the nodes that share rows with us, and not with everybody."""
+        if not self._keeping.keys:
+            return frozenset()
+        ours = await self.readers(self._keeping.keys, period)
+        return await self._database.read(partial(acquaintances, readers=ours))
 
     async def raws(
         self, of: int, ids: Sequence[bytes], *, readers: Readers, max_bytes: int

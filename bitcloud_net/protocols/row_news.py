@@ -68,6 +68,8 @@ class RowNews:
         self._persons = persons
         self._period = period
         self._nodes: set[NodeId] = set()  # that have a node row
+        self._untold = 0  # batches of rows for some only
+        self._told = trio.Event()
         self._narrow, self._narrow_rows = trio.open_memory_channel[RowsChanged](MAX_NARROW_NEWS)
 
     async def start(self) -> None:
@@ -79,6 +81,14 @@ class RowNews:
         async for news in self._narrow_rows:
             for peer in sorted(self._network.peers - {news.source}):
                 await self._tell(peer, news.rows)
+            self._untold -= 1
+            self._told.set()
+            self._told = trio.Event()
+
+    async def told(self) -> None:
+        """Return when all that hear of rows so far are to be pushed them. Cancel: safe."""
+        while self._untold:
+            await self._told.wait()
 
     def rows_changed(self, news: RowsChanged) -> None:
         """Hear of new rows (``RowStore.watch``)."""
@@ -127,6 +137,7 @@ class RowNews:
     def _keep(self, news: RowsChanged) -> None:
         try:
             self._narrow.send_nowait(news)
+            self._untold += 1
         except trio.WouldBlock:
             self._push.dropped += 1
 

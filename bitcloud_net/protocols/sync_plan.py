@@ -26,6 +26,7 @@ from bitcloud_net.core.tables import (
 )
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Network
+from bitcloud_net.nodepool.session_reads import SessionReads
 
 HASTE: Final = 0.8
 """Sessions come so much sooner than the rule asks for: some fail, and none may be missing."""
@@ -44,6 +45,9 @@ class PlannedRows(Protocol):
 
     @property
     def rules(self) -> tuple[TableRule, ...]: ...
+
+    @property
+    def reads(self) -> SessionReads: ...
 
     async def node_ids(self, period: int) -> list[NodeId]: ...
 
@@ -89,6 +93,7 @@ class SyncPlan:
         self._ring = NodeRing(())
         self._ring_period = -1
         self._dead: set[NodeId] = set()
+        self._acquaintances: frozenset[bytes] = frozenset()
         self._next: dict[float, float] = {}  # when sets are due again, by their interval
 
     def sets(self) -> frozenset[int]:
@@ -124,6 +129,8 @@ class SyncPlan:
         if not sets:
             return None
         peer = self._random.choice(partners[self._random.choice(sets)])
+        if peer in self._acquaintances:
+            return peer, self.sets()  # it may have rows of any table for us
         return peer, frozenset(number for number in sets if peer in partners[number])
 
     async def refresh(self) -> None:
@@ -133,6 +140,7 @@ class SyncPlan:
             self._ring = NodeRing(await self._rows.node_ids(period))
             self._ring_period = period
             self._dead.clear()
+            self._acquaintances = await self._rows.reads.acquaintances(period)
 
     async def keepers(self, place: int) -> list[NodeId]:
         """Return some of the nodes nearest to a place, in a random order."""
@@ -170,7 +178,10 @@ class SyncPlan:
         return manners
 
     def _partners(self, manner: _Manner) -> list[NodeId]:
-        if len(self._ring) <= SMALL or manner.kind is SyncKind.OWNER:
+        if manner.kind is SyncKind.OWNER:
+            known = sorted(NodeId(key) for key in self._acquaintances - self._dead)
+            return known or sorted(self._network.peers)
+        if len(self._ring) <= SMALL:
             return sorted(self._network.peers)
         own = self._network.node_id
         partners = assign(

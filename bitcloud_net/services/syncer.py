@@ -207,6 +207,7 @@ class Syncer:
 
     async def handed_over(self) -> None:
         """Return when the peers have taken the rows that were signed here. See ``RowPush``."""
+        await self._news.told()
         await self._push.handed_over()
 
     # Answering

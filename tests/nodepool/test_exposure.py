@@ -30,6 +30,7 @@ from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.frames import FrameParser, pack_frame
+from tests.core import row_samples
 from tests.core.row_samples import SAMPLES, before
 
 MARY, PUBLISHER, EVE = key_of("mary"), key_of("publisher"), key_of("eve")
@@ -145,6 +146,23 @@ async def test_a_stranger_hears_what_it_would_hear_if_there_were_nothing(
             said += await gleanings(asker, samples)
             heard.append(said)
     assert heard[0] == heard[1]
+
+
+async def test_nodes_to_share_rows_with_are_found(tmp_path: Path, autojump_clock: object) -> None:
+    """Mary's publisher is served by a gateway; the grid's owner has a contract with a node."""
+    people = row_samples.MARY, row_samples.GRID, EVE
+    found = []
+    for at, person in enumerate(people):
+        hub, name = MemoryHub(12), f"machine {at}"
+        async with open_member(hub, tmp_path / name, name, persons=(person,)) as member:
+            held = [each.row() for each in SAMPLES.values()] + before(Table.NODE_CONTRACT)
+            for _ in range(3):
+                await member.store.accept_many([each.raw for each in held], source=None)
+            found.append(await member.store.reads.acquaintances(NOW))
+    assert row_samples.GATEWAY.public in found[0]
+    assert row_samples.OTHER_NODE.public in found[1]
+    assert row_samples.GRID.public not in found[1], "that is herself"
+    assert found[2] == frozenset()
 
 
 @pytest.mark.parametrize("whose", [MARY, PUBLISHER])

@@ -119,7 +119,9 @@ async def test_owner_comes_straight_from_the_owner(tmp_path: Path, autojump_cloc
         await until(lambda: third.store.counts[number] == 1, 120)
 
 
-def plan_for(rules: list[TableRule], nodes: int = 300, *, depth: int = 0) -> SyncPlan:
+def plan_for(
+    rules: list[TableRule], nodes: int = 300, *, depth: int = 0, friends: int = 0
+) -> SyncPlan:
     chance = Random(5)
     own, *others = (NodeId(chance.randbytes(32)) for _ in range(nodes))
     network: Any = SimpleNamespace(node_id=own, peers=frozenset(others[:20]))
@@ -127,7 +129,13 @@ def plan_for(rules: list[TableRule], nodes: int = 300, *, depth: int = 0) -> Syn
     async def node_ids(_period: int) -> list[NodeId]:
         return [own, *others]
 
-    rows: Any = SimpleNamespace(rules=tuple(rules), node_ids=node_ids)
+    known = frozenset(others[-friends:] if friends else ())
+
+    async def acquaintances(_period: int) -> frozenset[bytes]:
+        return known
+
+    reads = SimpleNamespace(acquaintances=acquaintances)
+    rows: Any = SimpleNamespace(rules=tuple(rules), node_ids=node_ids, reads=reads)
     beacon = lambda period: period.to_bytes(32, "big")  # noqa: E731
     return SyncPlan(network, rows, chance, beacon, lambda: 7, lambda: depth)
 
@@ -175,6 +183,20 @@ async def test_where_tables_are_cut_some_partners_are_from_the_neighbour_shard(
     partners = await partners_of(plan, PROOFS)
     half = position_of(plan._network.node_id) >> 255
     assert sum(position_of(node) >> 255 != half for node in partners) >= 4
+
+
+async def test_rows_for_few_are_compared_with_who_has_them_wherever_it_is(
+    autojump_clock: object,
+) -> None:
+    private, public = rule(sync="owner"), rule(sync="random")
+    plan = plan_for([private, public], friends=4)
+    partners = await partners_of(plan, private.table)
+    assert len(partners) == 4
+    assert not partners & plan._network.peers
+    chosen = await plan.choose(frozenset({private.table}))
+    assert chosen is not None
+    assert chosen[1] == plan.sets(), "it may have rows of any table for us"
+    assert len(await partners_of(plan_for([private]), private.table)) == 20, "else who is there"
 
 
 @pytest.mark.parametrize(("every_s", "partners"), [(600, 16), (60, 16), (600, 1), (6000, 4)])
