@@ -86,7 +86,7 @@ class LightReads:
         self._wanted_s: dict[PublicKey, float] = {}  # owner → when a row of it was last wanted
         self._opened_s: dict[PublicKey, float] = {}  # whose files were looked at, and when
         self._heads: dict[PublicKey, bytes] = {}  # the id of the head that was read last
-        self._one_at_a_time = trio.Lock()
+        self._reading: dict[object, trio.Event] = {}  # what is being read now
         self._has_sample = trio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -98,9 +98,10 @@ class LightReads:
             nursery.start_soon(self._refresh_again)
 
     async def ready(self) -> None:
-        """Return when there is a sample of nodes to ask, or soon."""
+        """Return when there is a sample of nodes to ask, or soon; later calls do not wait again."""
         with trio.move_on_after(READY_S):
             await self._has_sample.wait()
+        self._has_sample.set()
 
     async def people(self) -> None:
         """Bring everybody's row."""
@@ -119,16 +120,26 @@ class LightReads:
     async def _once(
         self, what: object, read: Callable[[], Awaitable[None]], fresh_s: float
     ) -> None:
-        """Read something unless that was done a moment ago; soon again where it failed."""
-        async with self._one_at_a_time:
-            if trio.current_time() < self._fresh_until_s.get(what, 0.0):
-                return
-            has_read = False
-            with trio.move_on_after(READ_S), suppress(Unavailable):
-                await read()
-                has_read = True
-            now = trio.current_time()
-            self._fresh_until_s[what] = now + (fresh_s if has_read else FAILED_S)
+        """Read something unless that was done a moment ago; soon again where it failed. Who asks
+        for what is being read waits for that.
+        """
+        while (under_way := self._reading.get(what)) is not None:
+            await under_way.wait()
+        if trio.current_time() < self._fresh_until_s.get(what, 0.0):
+            return
+        self._reading[what] = trio.Event()
+        try:
+            has_read = await self._tried(read)
+            kept_s = fresh_s if has_read else FAILED_S
+            self._fresh_until_s[what] = trio.current_time() + kept_s
+        finally:
+            self._reading.pop(what).set()
+
+    async def _tried(self, read: Callable[[], Awaitable[None]]) -> bool:
+        with trio.move_on_after(READ_S), suppress(Unavailable):
+            await read()
+            return True
+        return False
 
     async def _people(self) -> None:
         await self._take((await self._reads.table(Table.USER)).values())

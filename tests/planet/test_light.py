@@ -145,3 +145,20 @@ async def test_offline_it_shows_what_it_holds(
         grid.partition([john])
         await trio.sleep(200)
         assert len(await john.client.entries("Public/Mary/Mary")) == 3
+
+
+async def test_many_calls_at_once_read_once(
+    clock: MockClock, world: Open, scratch: Path, rng: Random
+) -> None:
+    async with world(nodes=5) as grid:
+        await publish_some(grid, scratch, rng)
+        john = await grid.join("John", light=True)
+        await john.client.entries("Public")
+        assert john.network is not None
+        before, _ = john.network.traffic
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(john.client.entries, "Public/Mary/Mary")
+            nursery.start_soon(john.client.entries, "Public/Ann/Ann")
+        after, _ = john.network.traffic
+        assert after - before < 20_000, "two people's few rows, and the heads"
