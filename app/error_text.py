@@ -161,6 +161,10 @@ _BY_CODE: dict[str, tuple[str, str]] = {
         "This computer is banned for the moment.",
         "The Contribute page says why, and until when.",
     ),
+    "beacon-unknown": (
+        "This computer does not know the network's number of the day yet.",
+        "Try again in a few minutes, or on a computer that is not set up as a small one.",
+    ),
     "must-mine-again": (
         "This computer was away too long, so its identity no longer counts.",
         "Contribute again: another one is earned by itself.",

@@ -144,7 +144,10 @@ async def open_node(
         beacons = Beacons(lives_on.network)
         # Peers ask for rows as long as there is a network: the database closes after it.
         admission = Admission(
-            difficulty=lives_on.difficulty, beacon=beacons.of_day, is_certain=beacons.is_certain
+            difficulty=lives_on.difficulty,
+            beacon=beacons.of_day,
+            is_certain=beacons.is_certain,
+            may_begin=not settings.light,
         )
         rows = await stack.enter_async_context(
             open_row_store(

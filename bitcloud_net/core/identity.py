@@ -138,6 +138,7 @@ class Admission:
     difficulty: Difficulty
     beacon: Callable[[int], bytes]  # the beacon of a day
     is_certain: Callable[[int], bool] = lambda _: True  # whether it will stay as it is
+    may_begin: bool = True  # whether the network may begin here, where no beacon is certain
 
     @property
     def is_free(self) -> bool:

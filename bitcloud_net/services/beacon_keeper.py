@@ -122,9 +122,10 @@ class BeaconKeeper:
         Raises:
             LocalFault: our own database.
         """
+        self._book.note_days(await self._queries.days())
+        await self.look()  # so that strangers, however many, take no member's place in the book
         for word in await self._queries.words(self._clock.period() - WORD_LIFE_PERIODS):
             self._book.hear(word, in_time=True)
-        self._book.note_days(await self._queries.days())
         self._rows.watch(self._rows_changed)
         await self.look()
         async with trio.open_nursery() as nursery:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import trio
 
-from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.errors import BadInput, Unavailable
 from bitcloud_net.core.identity import MAX_SALT_DAYS, Admission, Puzzle, day_of
 from bitcloud_net.core.keys import SigningKey
 from bitcloud_net.core.row_bodies import Body, IdentityBody
@@ -77,11 +77,15 @@ class IdentityKeeper:
 
         Raises:
             BadInput: ``owner-banned``.
+            Unavailable: ``beacon-unknown``: the network does not begin here, and
+                others would see a lie.
             LocalFault: the disk.
         """
         if self._admission.is_free or await self.registered(role) is not None:
             return
         await self._check_standing()
+        if not self._admission.may_begin:
+            await self._wait_for_beacon()
         while True:
             puzzle = self._admission.puzzle(self._key.public, role, self._salt_day())
             nonce = await self._mine(puzzle, on_progress)
@@ -121,6 +125,14 @@ class IdentityKeeper:
             return noted.day
         days = range(today, today - MAX_SALT_DAYS, -1)
         return next((day for day in days if self._admission.is_certain(day)), today)
+
+    async def _wait_for_beacon(self) -> None:
+        with trio.move_on_after(LEARN_S):
+            while not self._admission.is_certain(self._salt_day()):  # noqa: ASYNC110 - no event
+                await trio.sleep(LOOK_S)
+        if not self._admission.is_certain(self._salt_day()):
+            message = "the network's random value of the day is not known here; try again later"
+            raise Unavailable(message, code="beacon-unknown")
 
     async def _stands(self, puzzle: Puzzle) -> bool:
         """Whether the beacon of the day is still what was mined with, after a moment to learn it

@@ -11,6 +11,7 @@ import trio
 from grids import NOW, FixedClock, key_of, on_the_spot, raws_of, view_of
 
 from bitcloud_net.core import encoding
+from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.identity import Admission, Difficulty, day_of
 from bitcloud_net.core.keys import NodeId, SigningKey
 from bitcloud_net.core.row_bodies import IdentityBody, NodeBody
@@ -234,3 +235,17 @@ async def test_a_search_begins_anew_when_the_beacon_of_its_day_was_another(
         MARY.public, Role.NODE, found.body.day
     )
     assert puzzle.holds(found.body.nonce)
+
+
+async def test_who_cannot_learn_the_beacon_mines_nothing_with_a_guess(
+    store: RowStore, tmp_path: Path, autojump_clock: object
+) -> None:
+    """A small device that keeps no rows of committees: others would see an identity not mined."""
+    small = replace(ADMISSION, is_certain=lambda _: False, may_begin=False)
+    keeper = IdentityKeeper(
+        Queries(store.database), store, MARY, IdentityMiner(tmp_path / "m"), small, lambda: NOW
+    )
+    with pytest.raises(Unavailable) as caught:
+        await keeper.ensure(Role.NODE, lambda _progress: None)
+    assert caught.value.code == "beacon-unknown"
+    assert store.counts[Table.IDENTITY] == 0
