@@ -19,11 +19,18 @@ ADVICE: Final = {
     "wrong-signature": "the node's key and its answers did not fit; install the program anew",
     "wrong-audit": "shares were missing or damaged here; check the disk that holds them",
     "too-slow": "answers came too late; lend from a faster disk, or send less from here",
-    "denial-of-service": "others were flooded from here; see which program uses the node",
+    "denial-of-service": "this node flooded others, or refused to answer; see what uses it",
     "corrupt-data": "damaged blocks left this computer; check its disk and its memory",
     "clock": "set this computer's clock right, best by a time service",
     "fraud": "the same key signed two different things; never run one home on two computers",
 }
+PROOF_ADVICE: Final = {
+    "identity": "this node's identity was not mined as the network asks; mine one again",
+    "audit": "a share was signed that is not what was stored; check this computer's memory",
+    "block": "a share was signed that is not what was stored; check this computer's memory",
+    "receipt": "a receipt was signed for another share; install the program anew",
+}
+"""For bans by proofs; the others are of one key that signed two different things."""
 
 
 async def bans(arguments: Namespace, out: Output) -> None:
@@ -47,5 +54,6 @@ def _lines(ban: BanView) -> Iterator[str]:
     for said in ban.statements:
         seen = "1 period" if said.periods == 1 else f"{said.periods} periods"
         yield f"    {said.auditor[:NODE_CHARS]}  {said.reason}, seen in {seen}"
-    if ban.own and ban.reason in ADVICE:
-        yield f"  advice: {ADVICE[ban.reason]}"
+    advice = PROOF_ADVICE.get(ban.proof) or ADVICE.get(ban.reason)
+    if ban.own and advice:
+        yield f"  advice: {advice}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bitcloud_net.cli.bans import ADVICE
+import pytest
+
+from bitcloud_net.cli.bans import ADVICE, PROOF_ADVICE
 from bitcloud_net.core.verdicts import FRAUD, FaultReason
+from bitcloud_net.nodepool.proofs import ProofKind
 from bitcloud_net.testing.fake_client import ban
 
 
@@ -40,7 +43,15 @@ def test_our_own_ban_comes_with_advice(bitcloud: Any, opened: Any) -> None:
     assert lines[-1] == f"  advice: {ADVICE['fraud']}"
 
 
+@pytest.mark.parametrize("proof", PROOF_ADVICE)
+def test_a_proof_has_its_own_advice(bitcloud: Any, opened: Any, proof: str) -> None:
+    opened.client.banned = [ban(own=True, proof=proof)]
+    assert bitcloud("bans").out.splitlines()[-1] == f"  advice: {PROOF_ADVICE[proof]}"
+
+
 def test_every_reason_has_its_advice() -> None:
+    others = {ProofKind.NUMBER.value, ProofKind.SLOT.value}
+    assert set(PROOF_ADVICE) | others == {kind.value for kind in ProofKind}
     assert set(ADVICE) == {FRAUD, *(reason.text for reason in FaultReason)}
 
 
