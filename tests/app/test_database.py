@@ -183,6 +183,13 @@ def test_only_what_is_selected_runs(desk: Desk, page: DatabasePage, qtbot: QtBot
     assert ("select", "SELECT 1;") in desk.client.calls
 
 
+def test_pasting_into_the_editor_pastes_text(desk: Desk, page: DatabasePage, qtbot: QtBot) -> None:
+    QGuiApplication.clipboard().setText("SELECT 7")
+    qtbot.keyClick(page.editor, Qt.Key.Key_V, CONTROL)
+    assert page.editor.toPlainText() == "SELECT 7"
+    assert not desk.window.toast.isVisible()  # “no files in the clipboard” would be shown there
+
+
 # History
 
 
