@@ -178,7 +178,9 @@ class Auditor:
 def duties_of(
     own: NodeId, nodes: Sequence[Node], beacon: bytes, *, period: int
 ) -> tuple[Duty, ...]:
-    """Return the nodes that ``own`` has a seat for."""
+    """Return the nodes that ``own`` has a seat for; none while it is no node itself."""
+    if all(node.id != own for node in nodes):
+        return ()
     electorate = Electorate(node.candidate for node in nodes)
     roots = len({node.root or node.id for node in nodes})  # so many can sit
     duties = []
