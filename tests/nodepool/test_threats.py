@@ -7,7 +7,7 @@ T-row-limits   ``test_rule_fields.py``, here for whole numbers of rows
 T-verify-dos   here for the order of checks; ``test_hostile_sync.py`` for the pace
 T-replay       here, across a restart, for every table
 T-equivocate   here for how soon all know; ``test_bad_input.py`` for which row stays
-T-skew         ``test_row_store.py``, ``test_syncer.py``
+T-skew         ``test_row_store.py``, ``test_syncer.py``, ``tests/planet/test_audits.py``
 T-orphan       here with the real bounds
 T-resurrect    here, for every table
 T-cbor-canon   ``tests/core/test_rows.py``, ``tests/core/test_encoding.py``, ``test_bad_input.py``
