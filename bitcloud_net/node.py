@@ -36,6 +36,7 @@ from bitcloud_net.nodepool.shelf import Shelf
 from bitcloud_net.protocols.audit_server import AuditServer
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.protocols.hello import Greeter
+from bitcloud_net.protocols.known_nodes import KnownNodes
 from bitcloud_net.protocols.own_network import OwnNetwork
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
@@ -257,6 +258,7 @@ class _Builder:
         self._newsstand = Newsstand()
         self._has_status = trio.Event()
         self._queries = Queries(rows.database)
+        self._known_nodes = KnownNodes(rows, clock.period)
         self._row_reader = self._make_row_reader()
         self._light = self._make_light() if settings.light else None
         self._grid = Grid(self._queries, self._network, self._clock.period, avoided)
@@ -519,7 +521,7 @@ class _Builder:
     def _make_row_reader(self) -> RowReader:
         return RowReader(
             self._network,
-            self._rows,
+            self._known_nodes,
             self._rows.rule_of,
             period=self._clock.period,
             random=self._random,
@@ -556,6 +558,7 @@ class _Builder:
         return HeadWatcher(
             HeadReads(self._rows.database),
             self._rows,
+            self._known_nodes,
             self._syncer,
             self._network,
             period=self._clock.period,

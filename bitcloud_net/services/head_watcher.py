@@ -20,10 +20,11 @@ import trio
 
 from bitcloud_net.core.heads import COUNTED_TABLES, WHOLE, Completeness
 from bitcloud_net.core.keys import NodeId, PublicKey
-from bitcloud_net.core.partners import NodeRing, position_of
+from bitcloud_net.core.partners import position_of
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.nodepool.head_reads import HeadState
 from bitcloud_net.nodepool.outcome import RowsChanged
+from bitcloud_net.protocols.known_nodes import KnownNodes
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -54,8 +55,6 @@ class Rows(Protocol):
     """What is held (``nodepool.row_store``)."""
 
     def watch(self, on_change: Callable[[RowsChanged], None]) -> None: ...
-
-    async def node_ids(self, period: int) -> list[NodeId]: ...
 
 
 class Sessions(Protocol):
@@ -105,6 +104,7 @@ class HeadWatcher:
         self,
         heads: Heads,
         rows: Rows,
+        nodes: KnownNodes,
         sessions: Sessions,
         network: Peers,
         *,
@@ -115,6 +115,7 @@ class HeadWatcher:
         """``holds`` says whether this node keeps all rows that an owner has in a table."""
         self._heads = heads
         self._rows = rows
+        self._nodes = nodes
         self._sessions = sessions
         self._network = network
         self._period = period
@@ -212,9 +213,10 @@ class HeadWatcher:
         nearest to the owner, then whoever is connected.
         """
         own, peers = self._network.node_id, self._network.peers
-        nodes = set(await self._rows.node_ids(self._period())) - {own}
-        near = NodeRing(nodes - peers).nearest(position_of(owner))
-        return chain(self._shuffled(nodes & peers), near, self._shuffled(peers - nodes))
+        known = await self._nodes.known()
+        near = known.ring.nearest(position_of(owner))
+        far = (node for node in near if node != own and node not in peers)
+        return chain(self._shuffled(known.ids & peers), far, self._shuffled(peers - known.ids))
 
     def _shuffled(self, peers: Iterable[NodeId]) -> list[NodeId]:
         return self._random.sample(ordered := sorted(peers), len(ordered))

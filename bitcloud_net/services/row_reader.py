@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 from random import Random
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -26,6 +27,7 @@ from bitcloud_net.core.shards import place_of
 from bitcloud_net.core.tables import Table, TableRule
 from bitcloud_net.core.units import MIB
 from bitcloud_net.net.network import Network, ProtocolId
+from bitcloud_net.protocols.known_nodes import KnownNodes
 from bitcloud_net.protocols.row_read import Page, RowAsker
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.wire.row_read import PROTOCOL
@@ -45,12 +47,6 @@ Rows = dict[tuple[int, bytes], SignedRow]
 """The best row for each table and key."""
 
 _T = TypeVar("_T")
-
-
-class KnownNodes(Protocol):
-    """Who there is to ask (``nodepool.row_store``)."""
-
-    async def node_ids(self, period: int) -> list[NodeId]: ...
 
 
 class RowReader:
@@ -81,7 +77,7 @@ class RowReader:
         """
         near = await self._near(place_of(table, key))
         wanted = min(ANSWERS, len(near))
-        tries = iter(near[:MAX_TRIES])
+        tries = iter(near)
         answers: list[Page] = []
 
         async def one_more() -> None:
@@ -156,7 +152,7 @@ class RowReader:
         """Ask one node after the other until the rows are enough, or three have answered."""
         found: Rows = {}
         answers = 0
-        for node in (await self._near(place))[:MAX_TRIES]:
+        for node in await self._near(place):
             rows = await self._ask(node, listing, LISTING_S)
             if rows is None:
                 continue
@@ -190,9 +186,11 @@ class RowReader:
     # Nodes
 
     async def _near(self, place: int) -> list[NodeId]:
-        nodes = await self._nodes.node_ids(self._period()) or self._network.peers
-        ring = NodeRing(node for node in nodes if node != self._network.node_id)
-        return list(ring.nearest(place))
+        """Return the nodes nearest to a place; whoever is connected where no node is known."""
+        known = await self._nodes.known()
+        ring = known.ring if known.ids else NodeRing(self._network.peers)
+        nearest = islice(ring.nearest(place), MAX_TRIES + 1)
+        return [node for node in nearest if node != self._network.node_id][:MAX_TRIES]
 
     async def _ask(
         self, node: NodeId, question: Callable[[RowAsker], Awaitable[_T]], seconds: float

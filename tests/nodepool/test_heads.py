@@ -41,6 +41,7 @@ from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool.head_reads import HeadReads
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store
+from bitcloud_net.protocols.known_nodes import KnownNodes
 from bitcloud_net.services.head_keeper import GATHER_S, HeadKeeper
 from bitcloud_net.services.head_watcher import GRACE_S, HeadWatcher
 from bitcloud_net.testing.mischief import leave_out
@@ -260,6 +261,7 @@ async def watching(member: Member) -> AsyncIterator[HeadWatcher]:
     watcher = HeadWatcher(
         HeadReads(member.store.database),
         member.store,
+        KnownNodes(member.store, member.clock.period),
         member.syncer,
         member.network,
         period=member.clock.period,

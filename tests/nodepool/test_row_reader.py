@@ -23,6 +23,7 @@ from bitcloud_net.core.table_rules import RULES, Table, rule_of
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import ProtocolId
 from bitcloud_net.nodepool.shelf import Shelf
+from bitcloud_net.protocols.known_nodes import KnownNodes
 from bitcloud_net.protocols.row_read import RowAsker, answer
 from bitcloud_net.services.row_reader import RowReader
 from bitcloud_net.services.row_server import MAX_SERVED_PER_PEER, RowServer
@@ -39,8 +40,9 @@ class Grid:
     def __init__(self, nodes: list[Member], reader: Member) -> None:
         self.nodes = nodes
         self.john = reader
+        self.known = KnownNodes(self, reader.clock.period)
         self.reader = RowReader(
-            reader.network, self, rule_of, period=reader.clock.period, random=Random(1)
+            reader.network, self.known, rule_of, period=reader.clock.period, random=Random(1)
         )
 
     async def node_ids(self, period: int) -> list[NodeId]:
