@@ -103,8 +103,8 @@ class SessionReads:
         own. A set that is not known here is left out; one of which the two keep no place in common
         is empty.
         """
-        known = [number for number in meeting.depths if number in self.depths]
-        view = {number: await self._shared(number, meeting) for number in known}
+        known = meeting.depths.keys() & self.depths.keys()
+        view = {number: await self._shared(number, meeting) for number in sorted(known)}
         await self._add_narrow(view, meeting)
         await self._remove_expired(view, meeting.period)
         await self._remove_hearsay(view, meeting)
@@ -119,18 +119,22 @@ class SessionReads:
 
     async def public(self, number: int, span: Span) -> RangeIndex:
         """Return a set's public rows in a span that is kept here; not to be changed."""
-        found = self._sets[number].cut(span)
+        held = self._sets.get(number)
+        if held is None:  # its application has just been removed
+            return RangeIndex()
+        found = held.cut(span)
         if found is None:
             async with self._changing:
                 entries = await self._database.read(partial(public_entries, number=number))
-                found = self._sets[number].keep_cut(span, entries)
+                found = held.keep_cut(span, entries)
         return found
 
     def _shared_span(self, number: int, meeting: Meeting) -> Span | None:
         ours, theirs = self._keeping.depth(number), meeting.depths[number]
         if LIGHT in (ours, theirs):
             return None
-        if number == PROOFS or not is_sharded(self._registry.rule_of(number)):
+        rule = self._rule(number)
+        if number == PROOFS or (rule is not None and not is_sharded(rule)):
             return EVERYWHERE
         if abs(ours - theirs) > MAX_DEPTHS_APART:
             return None
@@ -147,11 +151,12 @@ class SessionReads:
     def strays(self, number: int, meeting: Meeting) -> list[Stray]:
         """Return what is held here at places that the other side keeps and we do not."""
         kept = kept_span(position_of(meeting.peer), meeting.depths[number])
-        if kept is None:
+        held = self._sets.get(number)
+        if kept is None or held is None:
             return []
         return [
             Stray.of(key, item)
-            for key, item in self._sets[number].strays.items()
+            for key, item in held.strays.items()
             if place_of(number, key) in kept and self._keeping.offers(key, id_of(item))
         ]
 

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import trio
 
 from bitcloud_net.core.audience import EVERYBODY, audience_of
+from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.partners import position_of
 from bitcloud_net.core.rows import SignedRow
@@ -126,7 +127,10 @@ class RowNews:
         """Whether anybody hears of a row unasked; of what comes from its owner alone, from us only
         where we are its owner.
         """
-        rule = self._rows.rule_of(row.table)
+        try:
+            rule = self._rows.rule_of(row.table)
+        except Malformed:  # its application has just been removed
+            return False
         if rule.sync is SyncKind.OWNER:
             return own and rule.leaves
         return rule.leaves and rule.sync is not SyncKind.MANUAL

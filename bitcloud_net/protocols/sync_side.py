@@ -156,7 +156,7 @@ def states_of(
     return tuple(
         wire.SetState(
             set=number,
-            depth=depths[number],
+            depth=depths.get(number, 0),
             count=len(items),
             fingerprint=negentropy.fingerprint(items, 0, len(items)),
         )
