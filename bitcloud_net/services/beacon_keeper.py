@@ -114,6 +114,8 @@ class BeaconKeeper:
         self._random = random
         self._in_step = in_step
         self._news = trio.Event()
+        self._looking = trio.Lock()
+        self._seated: dict[int, Committee] = {}
         self._nodes = 0
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -135,13 +137,14 @@ class BeaconKeeper:
 
     async def look(self) -> None:
         """See who the members are, and what values of days they remember."""
-        now = self._clock.period()
-        candidates = await self._queries.candidates(now)
-        self._nodes = len(candidates)
-        memories = await self._queries.memories()
-        await self._learn(memories, candidates, day_of(now))
-        self._book.forget_before(now - WORD_LIFE_PERIODS)
-        await self._close_days(now)
+        async with self._looking:
+            now = self._clock.period()
+            candidates = await self._queries.candidates(now)
+            self._nodes = len(candidates)
+            memories = await self._queries.memories()
+            await self._learn(memories, candidates, day_of(now))
+            self._book.forget_before(now - WORD_LIFE_PERIODS)
+            await self._close_days(now)
 
     async def speak(self) -> None:
         """Say what we have to say in this period, if we have not yet."""
@@ -172,10 +175,11 @@ class BeaconKeeper:
         )
         if value is None:
             committee = await _in_thread(seat, book.of_day(day - 1), candidates, day=day)
-        committees: dict[int, Committee] = {}
         while True:
-            committees[day] = committee
-            book.seat(committees)
+            # The others stay seated meanwhile: values may be asked for at any time.
+            self._seated = {at: who for at, who in self._seated.items() if at >= today - 1}
+            self._seated[day] = committee
+            book.seat(self._seated)
             days = remembered(memories, committee)
             if days and len(committee.members) > 1:
                 book.note_beginning(min(days))

@@ -155,3 +155,19 @@ async def test_newcomers_have_no_seat_among_the_old(tmp_path: Path, clock: objec
         await here.move_in(20)
         await here.live(4)
         assert await here.speakers() == {citizen.key.public for citizen in old}
+
+
+async def test_values_stay_while_somebody_looks(tmp_path: Path, clock: object) -> None:
+    """Drawing committees takes a while in a large network; values may be asked for meanwhile."""
+    async with town(tmp_path, begin=BEGIN) as here:
+        citizen, *_ = await here.move_in(5)
+        await here.live(5)
+        period = here.clock.period()
+        expected = citizen.beacons(period)
+        found = set()
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(citizen.keeper.look)
+            for _ in range(50):
+                found.add(citizen.beacons(period))
+                await trio.lowlevel.checkpoint()
+        assert found == {expected}
