@@ -6,12 +6,17 @@ encryption: a target seals, signs and frames on the attacker's side where that i
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from importlib import resources
 
 import nacl.bindings
 
 from bitcloud_net.core.errors import Malformed, Unavailable
+from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.table_rules import RULES, Table
 from bitcloud_net.core.units import KIB, MIB
+from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from bitcloud_net.wire.memory_budget import MemoryBudget
 from bitcloud_net.wire.noise_handshake import MAX_HANDSHAKE_MESSAGE_BYTES, NoiseHandshake
 from bitcloud_net.wire.noise_payload import pack_payload, to_sign
@@ -22,6 +27,7 @@ from bitcloud_net.wire.yamux_events import StreamOpened
 from bitcloud_net.wire.yamux_frames import FrameParser, Header, pack_header
 from bitcloud_net.wire.yamux_session import YamuxSession
 from bitcloud_net.wire.yamux_stream import MuxStream
+from tests.core.row_samples import SAMPLES
 
 KEY = bytes(32)
 STATIC, EPHEMERAL, OTHER_STATIC, OTHER_EPHEMERAL = (bytes([n]) * 32 for n in (1, 2, 3, 4))
@@ -217,11 +223,41 @@ def _frame(kind: int, choices: Choices) -> bytes:
     return pack_header(type_, flags, stream_id, choices.number(1 + kind % 4))
 
 
+def fuzz_rows(data: bytes) -> None:
+    """A stranger's row: the fuzzer's own bytes, or a good row of some table with bytes changed,
+    looked at as if its signature held. What parses fits SQL.
+    """
+    choices = Choices(data)
+    sample = SAMPLES[Table(list(SAMPLES)[choices.byte() % len(SAMPLES)])]
+    raw = bytearray(sample.row().raw)
+    if choices.byte() < 32:
+        raw = bytearray(choices.rest())
+    while choices:
+        raw[choices.number(2) % len(raw)] = choices.byte()
+    try:
+        row = SignedRow.parse(bytes(raw))
+        apply_row(SCHEMA, RULES[row.table], row)
+        remove_row(SCHEMA, RULES[row.table], row.key)
+        row.verify()
+    except Malformed:
+        return
+
+
+def _schema() -> sqlite3.Connection:
+    sql = resources.files("bitcloud_net.nodepool").joinpath("schema/nodepool.sql")
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.executescript(sql.read_text("utf-8"))
+    return connection
+
+
+SCHEMA = _schema()
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "records": fuzz_records,
     "handshake": fuzz_handshake,
     "frames": fuzz_frames,
     "muxer": fuzz_muxer,
+    "rows": fuzz_rows,
 }
 
 LONGEST_INPUT_BYTES = 4 * KIB

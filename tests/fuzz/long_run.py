@@ -14,7 +14,7 @@ from pathlib import Path
 import atheris
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-with atheris.instrument_imports(include=["bitcloud_net.wire", "fuzz_targets"]):
+with atheris.instrument_imports(include=["bitcloud_net.wire", "bitcloud_net.core", "fuzz_targets"]):
     from fuzz_targets import LONGEST_INPUT_BYTES, TARGETS
 
 MAX_INPUT_CPU_S = 1.0
