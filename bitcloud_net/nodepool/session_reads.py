@@ -160,9 +160,9 @@ class SessionReads:
             if place_of(number, key) in kept and self._keeping.offers(key, id_of(item))
         ]
 
-    async def _add_narrow(self, view: Mapping[int, RangeIndex], meeting: Meeting) -> None:
+    async def _add_narrow(self, view: dict[int, RangeIndex], meeting: Meeting) -> None:
         """Add the rows that only some may see, both sides among them."""
-        numbers = [number for number in view if self._sets[number].narrow]
+        numbers = [number for number in view if number in self._sets and self._sets[number].narrow]
         if not numbers:
             return
         ours = await self.readers(meeting.ours, meeting.period)
@@ -170,14 +170,16 @@ class SessionReads:
         for number in numbers:
             rule = self._registry.rule_of(number)
             found = await self._narrow_rows(_Cut(number, ours.of(rule), theirs.of(rule)))
-            view[number].change(add=found.items(0, len(found)))
+            if len(view[number]):
+                await self._database.read(partial(_unite, view[number], found))
+            else:
+                view[number] = found.copy()
 
     async def _narrow_rows(self, cut: _Cut) -> RangeIndex:
         version = self._sets[cut.number].narrow_version
         known = self._narrow.pop(cut, None)
         if known is None or known[0] != version:
-            items = await self._database.read(partial(_narrow_items, cut=cut))
-            known = (version, RangeIndex(items))
+            known = (version, await self._database.read(partial(_narrow_set, cut=cut)))
         self._narrow[cut] = known
         if len(self._narrow) > MAX_NARROW_VIEWS:
             self._narrow.popitem(last=False)
@@ -362,7 +364,12 @@ def _look(
     return bytes(marks), raws
 
 
-def _narrow_items(db: sqlite3.Connection, cut: _Cut) -> list[bytes]:
+def _unite(public: RangeIndex, narrow: RangeIndex, _db: sqlite3.Connection) -> None:
+    """Add all of ``narrow``; in a worker thread, because there may be very many."""
+    public.change(add=narrow.items(0, len(narrow)))
+
+
+def _narrow_set(db: sqlite3.Connection, cut: _Cut) -> RangeIndex:
     ours, theirs = ("?" + ", ?" * (len(keys) - 1) for keys in (cut.ours, cut.theirs))
     found = db.execute(
         "SELECT DISTINCT seen.period, seen.id FROM np_audience AS seen"
@@ -371,7 +378,7 @@ def _narrow_items(db: sqlite3.Connection, cut: _Cut) -> list[bytes]:
         f" AND held.reader IN ({ours}))",
         (cut.number, *cut.theirs, *cut.ours),
     )
-    return [item_of(*row) for row in found]
+    return RangeIndex(item_of(*row) for row in found)
 
 
 def _expired(db: sqlite3.Connection, period: int) -> list[tuple[int, int, bytes]]:
