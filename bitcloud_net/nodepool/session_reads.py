@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -41,6 +41,12 @@ from bitcloud_net.nodepool.readers import (
     is_public,
     named_by,
     readers_of,
+)
+from bitcloud_net.nodepool.row_selection import (
+    ProofSelection,
+    RowSelection,
+    select_raws,
+    select_seen,
 )
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.wire.range_index import PERIOD_BYTES, RangeIndex, id_of, item_of
@@ -241,13 +247,15 @@ class SessionReads:
         Stops before ``max_bytes`` are exceeded, but takes one at least; the first value is how many
         of ``ids`` were considered.
         """
-        select: _RowSelection | _ProofSelection = _ProofSelection()
+        select: RowSelection | ProofSelection = ProofSelection()
         if of != PROOFS:
             rule = self._rule(of)
             if rule is None:
                 return len(ids), []
-            select = _RowSelection(rule, readers.of(rule))
-        return await self._database.read(partial(_raws, ids=ids, select=select, most=max_bytes))
+            select = RowSelection(rule, readers.of(rule))
+        return await self._database.read(
+            partial(select_raws, ids=ids, select=select, most=max_bytes)
+        )
 
     async def look(
         self, of: int, glances: Sequence[Glance], *, readers: Readers, max_bytes: int
@@ -266,8 +274,8 @@ class SessionReads:
             kept = span is not None and place_of(of, glance.key) in span
             return Mark.KEPT if kept else Mark.HELD
 
-        select = _RowSelection(rule, readers.of(rule))
-        work = partial(_look, glances=glances, select=select, mark_of=mark_of, most=max_bytes)
+        select = RowSelection(rule, readers.of(rule))
+        work = partial(select_seen, glances=glances, select=select, mark_of=mark_of, most=max_bytes)
         return await self._database.read(work)
 
     def some(self, of: int, start: int, count: int) -> list[bytes]:
@@ -288,80 +296,6 @@ class _Cut:
     number: int
     ours: frozenset[bytes]
     theirs: frozenset[bytes]
-
-
-class _RowSelection:
-    """Finds rows of one table that some keys may see."""
-
-    def __init__(self, rule: TableRule, readers: frozenset[bytes]) -> None:
-        self._table = rule.table
-        self._readers = readers
-
-    def by_id(self, db: sqlite3.Connection, row_id: bytes) -> bytes | None:
-        """Return the row with this id."""
-        found = db.execute(
-            "SELECT key, raw FROM np_row WHERE id = ? AND tbl = ?", (row_id, self._table)
-        ).fetchone()
-        return found[1] if found and self._may_see(db, found[0]) else None
-
-    def by_key(self, db: sqlite3.Connection, key: bytes) -> tuple[bytes, bytes] | None:
-        """Return id and row under this key."""
-        found = db.execute(
-            "SELECT id, raw FROM np_row WHERE tbl = ? AND key = ?", (self._table, key)
-        ).fetchone()
-        return found if found and self._may_see(db, key) else None
-
-    def _may_see(self, db: sqlite3.Connection, key: bytes) -> bool:
-        named = db.execute(
-            "SELECT reader FROM np_audience WHERE tbl = ? AND key = ?", (self._table, key)
-        ).fetchall()
-        return not named or any(reader in self._readers for (reader,) in named)
-
-
-class _ProofSelection:
-    """Finds proofs, which everybody may see."""
-
-    def by_id(self, db: sqlite3.Connection, proof_id: bytes) -> bytes | None:
-        """Return the proof with this id."""
-        found = db.execute("SELECT raw FROM np_proof WHERE id = ?", (proof_id,)).fetchone()
-        return found[0] if found else None
-
-
-def _raws(
-    db: sqlite3.Connection,
-    ids: Sequence[bytes],
-    select: _RowSelection | _ProofSelection,
-    most: int,
-) -> tuple[int, list[bytes]]:
-    raws: list[bytes] = []
-    size = 0
-    for considered, row_id in enumerate(ids):
-        if (raw := select.by_id(db, row_id)) is not None:
-            size += len(raw)
-            if raws and size > most:
-                return considered, raws
-            raws.append(raw)
-    return len(ids), raws
-
-
-def _look(
-    db: sqlite3.Connection,
-    glances: Sequence[Glance],
-    select: _RowSelection,
-    mark_of: Callable[[Glance, bytes], int],
-    most: int,
-) -> tuple[bytes, list[bytes]]:
-    marks = bytearray()
-    raws: list[bytes] = []
-    for glance in glances:
-        row_id, raw = select.by_key(db, glance.key) or (b"", b"")
-        mark = mark_of(glance, row_id) if raw else Mark.ABSENT
-        if mark == Mark.OTHER:
-            if raws and sum(map(len, raws)) + len(raw) > most:
-                break
-            raws.append(raw)
-        marks.append(mark)
-    return bytes(marks), raws
 
 
 def _unite(public: RangeIndex, narrow: RangeIndex, _db: sqlite3.Connection) -> None:
