@@ -23,13 +23,13 @@ import trio
 from bitcloud_net.core.audit import leaves_to_ask
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.lots import Electorate, may_sit
+from bitcloud_net.core.lots import Candidate, Electorate, may_sit
 from bitcloud_net.core.row_bodies import MAX_FAULT_COUNT, Body, FaultBody
 from bitcloud_net.core.rows import SignedRow
 from bitcloud_net.core.table_rules import Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.core.verdicts import FaultReason, Statement, may_report, seen_again
-from bitcloud_net.nodepool.queries import Fault, Node
+from bitcloud_net.nodepool.queries import Fault
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -62,7 +62,7 @@ class Duty:
 class Faults(Protocol):
     """What the auditor reads (``nodepool.queries``)."""
 
-    async def nodes(self, *, period: int) -> tuple[Node, ...]: ...
+    async def candidates(self, period: int) -> list[Candidate]: ...
 
     async def fault(self, auditor: bytes, target: bytes) -> Fault | None: ...
 
@@ -124,7 +124,7 @@ class Auditor:
     async def audit(self) -> Mapping[NodeId, FaultReason | None]:
         """Audit this period's targets now, write what failed, and return what was found."""
         period = self._clock.period()
-        nodes = await self._queries.nodes(period=period)
+        nodes = await self._queries.candidates(period)
         duties = await trio.to_thread.run_sync(  # a second's work where there are 20,000 nodes
             partial(duties_of, self._key.node_id, nodes, self._beacon(period), period=period)
         )
@@ -176,18 +176,18 @@ class Auditor:
 
 
 def duties_of(
-    own: NodeId, nodes: Sequence[Node], beacon: bytes, *, period: int
+    own: NodeId, nodes: Sequence[Candidate], beacon: bytes, *, period: int
 ) -> tuple[Duty, ...]:
     """Return the nodes that ``own`` has a seat for; none while it is no node itself."""
-    if all(node.id != own for node in nodes):
+    if all(node.node != own for node in nodes):
         return ()
-    electorate = Electorate(node.candidate for node in nodes)
-    roots = len({node.root or node.id for node in nodes})  # so many can sit
+    electorate = Electorate(nodes)
+    roots = len({node.root or node.node for node in nodes})  # so many can sit
     duties = []
     for node in nodes:
-        if node.id == own or not may_sit(beacon, node.id, own, roots):
+        if node.node == own or not may_sit(beacon, node.node, own, roots):
             continue
-        seats = electorate.draw(beacon, node.id, period).seats
+        seats = electorate.draw(beacon, node.node, period).seats
         if own in seats:
-            duties.append(Duty(target=node.id, seats=len(seats)))
+            duties.append(Duty(target=node.node, seats=len(seats)))
     return tuple(duties)

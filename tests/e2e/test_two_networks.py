@@ -17,8 +17,8 @@ pytestmark = pytest.mark.e2e
 NODES = 2
 """Of each grid, beside one that was sent to the wrong one."""
 OTHER_RULES = "identity_bits = 1\nidentity_memory_mib = 1\n"
-KNOCKS_S = 12.0
-"""The connector's pauses are 0.25, 1, 2, 4 … seconds: so a lost node has knocked five times."""
+KNOCKS_S = 5.0
+"""The connector's pauses are 0.25, 1, 2, 4 … seconds: so a lost node has knocked four times."""
 
 
 @dataclass(frozen=True)
