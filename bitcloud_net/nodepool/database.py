@@ -200,6 +200,8 @@ def translated_errors() -> Iterator[None]:
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
             raise LocalFault(f"the database: {error}", code="database-unusable") from error
         raise
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+        raise LocalFault("the database is damaged", code="database-damaged") from error
 
 
 def _open(path: Path, schema: Schema, run: Runner, *, durable: bool) -> Database:
