@@ -34,6 +34,7 @@ from bitcloud_net.core.rows import make_row
 from bitcloud_net.core.table_rules import Role, Table
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
+from bitcloud_net.nodepool.seal import SUFFIX
 from bitcloud_net.protocols.control_client import ControlClient
 from bitcloud_net.protocols.control_socket import control_path
 from bitcloud_net.services.home import create_home
@@ -273,7 +274,9 @@ async def query_by_key(folder: Path, rows: int) -> dict[str, Any]:
     home.mkdir()
     async with opened(home) as store:
         assert store.counts[Table.NODE] == 0
-    database = sqlite3.connect(home / "nodepool" / DATABASE)
+    path = home / "nodepool" / DATABASE
+    path.with_name(DATABASE + SUFFIX).unlink()  # what we do to it by hand is no damage
+    database = sqlite3.connect(path)
     columns = [row[1] for row in database.execute("PRAGMA table_info(node)")]
     values = {"name": "x", "roles": 1, "addresses": "[]", "expires": 2**40}
     keys = [chance.randbytes(32) for _ in range(rows)]

@@ -87,7 +87,7 @@ def test_grids_share_neither_rows_nor_connections(tmp_path: Path) -> None:
         assert theirs == [theirs[0]] * len(theirs)
         assert len(ours[0]) == NODES + 2  # its nodes, the one that was led astray, and Mary
         assert len(theirs[0]) == NODES + 1
-        assert len(apart) == 1  # itself: one name, but other rules
+        assert len(apart) <= 1  # itself, once it is mined: one name, but other rules
         assert not ours[0] & theirs[0]
         assert not apart & (ours[0] | theirs[0])
         assert [peers(program) for program in apples.nodes()] == [NODES] * NODES
