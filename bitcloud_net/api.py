@@ -20,8 +20,8 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
-from bitcloud_net.core.form import FormPart, RowForm
-from bitcloud_net.core.table_text import PlainCell, csv_text, json_text
+from bitcloud_net.core.nodepool.form import FormPart, RowForm
+from bitcloud_net.core.nodepool.table_text import PlainCell, csv_text, json_text
 from bitcloud_net.views import (
     AppView,
     Avoided,
@@ -254,7 +254,7 @@ class Client(Protocol):
 
 def row_forms() -> tuple[RowForm, ...]:
     """Return a form for each built-in table, for those who write rows by hand (``put_row``)."""
-    from bitcloud_net.core import row_forms as forms
+    from bitcloud_net.core.nodepool import row_forms as forms
 
     return forms.row_forms()
 

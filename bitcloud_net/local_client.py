@@ -9,31 +9,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bitcloud_net import __version__
-from bitcloud_net.core.caps import ReadCap
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.manifest import Manifest
+from bitcloud_net.core.files.caps import ReadCap
+from bitcloud_net.core.files.manifest import Manifest
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.services import test_grid
-from bitcloud_net.services.avoider import Avoider
-from bitcloud_net.services.ban_list import BanList
-from bitcloud_net.services.beacons import Beacons
-from bitcloud_net.services.fetcher import Fetcher
+from bitcloud_net.services.files.fetcher import Fetcher
+from bitcloud_net.services.files.library import Library, fingerprint
+from bitcloud_net.services.files.publisher import Publisher
+from bitcloud_net.services.files.reader import CAP_PREFIX, Found, Reader
+from bitcloud_net.services.files.repairer import Checked, Repairer
+from bitcloud_net.services.files.transfers import Handle, Order, Transfers, Work
 from bitcloud_net.services.grid import Grid
-from bitcloud_net.services.head_watcher import HeadWatcher
-from bitcloud_net.services.joiner import Joiner
-from bitcloud_net.services.library import Library, fingerprint
 from bitcloud_net.services.newsstand import Newsstand
-from bitcloud_net.services.publisher import Publisher
-from bitcloud_net.services.reader import CAP_PREFIX, Found, Reader
-from bitcloud_net.services.repairer import Checked, Repairer
-from bitcloud_net.services.row_desk import RowDesk
-from bitcloud_net.services.row_server import RowServer
+from bitcloud_net.services.nodepool.head_watcher import HeadWatcher
+from bitcloud_net.services.nodepool.row_desk import RowDesk
+from bitcloud_net.services.nodepool.row_server import RowServer
+from bitcloud_net.services.nodepool.syncer import Syncer
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
-from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.services.traffic import Traffic
-from bitcloud_net.services.transfers import Handle, Order, Transfers, Work
+from bitcloud_net.services.trust.avoider import Avoider
+from bitcloud_net.services.trust.ban_list import BanList
+from bitcloud_net.services.trust.beacons import Beacons
+from bitcloud_net.services.trust.joiner import Joiner
 from bitcloud_net.storage.transfer_log import TransferLog
 from bitcloud_net.views import (
     AppView,

@@ -18,9 +18,9 @@ import trio
 from bitcloud_net import __version__
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import PeerFault
-from bitcloud_net.core.identity import Admission, network_id
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.tables import Role, Table
+from bitcloud_net.core.nodepool.tables import Role, Table
+from bitcloud_net.core.trust.identity import Admission, network_id
 from bitcloud_net.local_client import LocalClient, Parts
 from bitcloud_net.net.address import is_private
 from bitcloud_net.net.libp2p_host import open_libp2p_network
@@ -40,43 +40,43 @@ from bitcloud_net.protocols.known_nodes import KnownNodes
 from bitcloud_net.protocols.own_network import OwnNetwork
 from bitcloud_net.protocols.share_client import ShareClients
 from bitcloud_net.services import test_grid
-from bitcloud_net.services.app_carrier import AppCarrier
-from bitcloud_net.services.auditor import Auditor
-from bitcloud_net.services.avoider import Avoider
-from bitcloud_net.services.ban_list import BanList
-from bitcloud_net.services.beacon_keeper import BeaconKeeper
-from bitcloud_net.services.beacons import Beacons
-from bitcloud_net.services.complaints import Complaints
 from bitcloud_net.services.connector import Connector
 from bitcloud_net.services.control_server import ControlServer
-from bitcloud_net.services.fetcher import Fetcher
-from bitcloud_net.services.gateway import Gateway
-from bitcloud_net.services.gateway_source import GatewaySource
+from bitcloud_net.services.files.fetcher import Fetcher
+from bitcloud_net.services.files.gateway import Gateway
+from bitcloud_net.services.files.gateway_source import GatewaySource
+from bitcloud_net.services.files.library import PUBLIC, Library
+from bitcloud_net.services.files.publisher import Publisher
+from bitcloud_net.services.files.reader import Reader
+from bitcloud_net.services.files.repairer import Repairer
+from bitcloud_net.services.files.transfers import Transfers
 from bitcloud_net.services.grid import Grid
-from bitcloud_net.services.head_keeper import HeadKeeper
-from bitcloud_net.services.head_watcher import HeadWatcher
 from bitcloud_net.services.home import Identity, open_home
-from bitcloud_net.services.identity_checker import IdentityChecker
-from bitcloud_net.services.joiner import Joiner
-from bitcloud_net.services.judge import Judge
-from bitcloud_net.services.library import PUBLIC, Library
-from bitcloud_net.services.light import LightQueries, LightReads
 from bitcloud_net.services.neighbours import Neighbours
 from bitcloud_net.services.newsstand import Newsstand
-from bitcloud_net.services.node_finder import NodeFinder
-from bitcloud_net.services.prober import Prober
-from bitcloud_net.services.publisher import Publisher
-from bitcloud_net.services.reader import Reader
-from bitcloud_net.services.repairer import Repairer
-from bitcloud_net.services.row_desk import RowDesk
-from bitcloud_net.services.row_reader import RowReader
-from bitcloud_net.services.row_server import RowServer
-from bitcloud_net.services.share_chooser import ShareChooser
+from bitcloud_net.services.nodepool.app_carrier import AppCarrier
+from bitcloud_net.services.nodepool.head_keeper import HeadKeeper
+from bitcloud_net.services.nodepool.head_watcher import HeadWatcher
+from bitcloud_net.services.nodepool.light import LightQueries, LightReads
+from bitcloud_net.services.nodepool.node_finder import NodeFinder
+from bitcloud_net.services.nodepool.row_desk import RowDesk
+from bitcloud_net.services.nodepool.row_reader import RowReader
+from bitcloud_net.services.nodepool.row_server import RowServer
+from bitcloud_net.services.nodepool.syncer import Syncer
 from bitcloud_net.services.storage_node import StorageNode
 from bitcloud_net.services.switches import Switches
-from bitcloud_net.services.syncer import Syncer
 from bitcloud_net.services.traffic import Traffic
-from bitcloud_net.services.transfers import Transfers
+from bitcloud_net.services.trust.auditor import Auditor
+from bitcloud_net.services.trust.avoider import Avoider
+from bitcloud_net.services.trust.ban_list import BanList
+from bitcloud_net.services.trust.beacon_keeper import BeaconKeeper
+from bitcloud_net.services.trust.beacons import Beacons
+from bitcloud_net.services.trust.complaints import Complaints
+from bitcloud_net.services.trust.identity_checker import IdentityChecker
+from bitcloud_net.services.trust.joiner import Joiner
+from bitcloud_net.services.trust.judge import Judge
+from bitcloud_net.services.trust.prober import Prober
+from bitcloud_net.services.trust.share_chooser import ShareChooser
 from bitcloud_net.settings import Settings, save_settings
 from bitcloud_net.storage import avoid_list
 from bitcloud_net.storage.avoid_list import AvoidList, open_avoid_list

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bitcloud_net.core.errors import LocalFault
-from bitcloud_net.core.identity import (
+from bitcloud_net.core.trust.identity import (
     NO_DIFFICULTY,
     PRIVATE_DIFFICULTY,
     PUBLIC_DIFFICULTY,

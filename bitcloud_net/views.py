@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bitcloud_net.core.table_text import PlainCell
+from bitcloud_net.core.nodepool.table_text import PlainCell
 
 
 class EntryKind(StrEnum):

@@ -29,9 +29,9 @@ import trio
 
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.rows import make_row
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.rows import make_row
+from bitcloud_net.core.nodepool.table_rules import Role, Table
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, RowStore, open_row_store
 from bitcloud_net.nodepool.seal import SUFFIX

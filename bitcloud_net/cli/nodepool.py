@@ -15,7 +15,13 @@ from bitcloud_net.cli.output import Output
 from bitcloud_net.cli.program import DONE, FAILED
 from bitcloud_net.cli.session import client_of, home_of
 from bitcloud_net.clock import Clock
-from bitcloud_net.core.table_text import Cell, csv_text, json_objects, json_text, plain_cell
+from bitcloud_net.core.nodepool.table_text import (
+    Cell,
+    csv_text,
+    json_objects,
+    json_text,
+    plain_cell,
+)
 from bitcloud_net.nodepool.console import Console, Table
 from bitcloud_net.simulator.curve import draw, draw_shards
 from bitcloud_net.simulator.scenario import Outcome, Scenario

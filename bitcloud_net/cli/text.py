@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bitcloud_net.api import Health, HealthState
-from bitcloud_net.core.names import display_name
+from bitcloud_net.core.files.names import display_name
 
 _UNITS: Final = ("bytes", "KB", "MB", "GB", "TB")
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
-from bitcloud_net.core.bodies.kinds import Parents
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.identity import Admission
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import PROOFS, Role, Table, rule_of
+from bitcloud_net.core.nodepool.bodies.kinds import Parents
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import PROOFS, Role, Table, rule_of
+from bitcloud_net.core.trust.identity import Admission
+from bitcloud_net.core.trust.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.core.units import GIB, MIB
-from bitcloud_net.core.verdicts import FRAUD, MEMORY_PERIODS, WINDOW_PERIODS, Ban
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.belonging import Belonging
 from bitcloud_net.nodepool.fault_room import FaultRoom

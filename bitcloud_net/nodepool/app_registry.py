@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from bitcloud_net.core.app_tables import FIRST_NUMBER, AppDefinition, AppId
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, ColumnType, TableRule, rule_of
+from bitcloud_net.core.nodepool.app_tables import FIRST_NUMBER, AppDefinition, AppId
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import RULES, ColumnType, TableRule, rule_of
 from bitcloud_net.nodepool.row_check import RowCheck
 
 MAX_APPS = 32

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.rows import Rules, SignedRow
-from bitcloud_net.core.tables import Table
+from bitcloud_net.core.nodepool.rows import Rules, SignedRow
+from bitcloud_net.core.nodepool.tables import Table
 from bitcloud_net.nodepool.acceptance import Acceptance
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.own_rows import OwnRows

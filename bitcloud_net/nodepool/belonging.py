@@ -10,11 +10,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from bitcloud_net.core.bodies.kinds import Parents, Place, owner_has_a_role
-from bitcloud_net.core.identity import Admission
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.tables import Table, TableRule
+from bitcloud_net.core.nodepool.bodies.kinds import Parents, Place, owner_has_a_role
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.tables import Table, TableRule
+from bitcloud_net.core.trust.identity import Admission
 
 
 class Belonging:

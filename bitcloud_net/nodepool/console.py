@@ -5,7 +5,7 @@ with a list of functions, limits on lengths, and a handler that ends it after so
 steps. Whatever is typed can neither change anything, nor open another file, nor hold the node up.
 
 Functions beside SQLite's own: ``blake3(data)``, ``verify_sig(key, kind, message, signature)`` (1
-or 0), ``role_of(key)`` (the bits of ``core.table_rules.Role``), ``now_period()``.
+or 0), ``role_of(key)`` (the bits of ``core.nodepool.table_rules.Role``), ``now_period()``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Final
 import trio
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.table_rules import Role
-from bitcloud_net.core.table_text import Cell
+from bitcloud_net.core.nodepool.table_rules import Role
+from bitcloud_net.core.nodepool.table_text import Cell
 from bitcloud_net.core.units import KIB, MIB
 from bitcloud_net.nodepool.sql_functions import blake3_sql, verify_sig_sql
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import KEY_BYTES, NodeId
-from bitcloud_net.core.lots import rank
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.verdicts import WINDOW_PERIODS
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.trust.lots import rank
+from bitcloud_net.core.trust.verdicts import WINDOW_PERIODS
 
 MAX_FAULTS = 16
 """Fault rows about one node for each period of the window, and of all before (R-NP-07)."""

@@ -18,8 +18,8 @@ from typing import Final
 import trio
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.shards import (
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.shards import (
     EVERYWHERE,
     LIGHT,
     Depth,
@@ -28,7 +28,7 @@ from bitcloud_net.core.shards import (
     kept_span,
     place_of,
 )
-from bitcloud_net.core.tables import Table, TableRule
+from bitcloud_net.core.nodepool.tables import Table, TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping

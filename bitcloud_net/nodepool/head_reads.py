@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bitcloud_net.core.bodies.heads import TableHead
-from bitcloud_net.core.heads import (
+from bitcloud_net.core.keys import KEY_BYTES, PublicKey
+from bitcloud_net.core.nodepool.bodies.heads import TableHead
+from bitcloud_net.core.nodepool.heads import (
     COUNTED_TABLES,
     WHOLE,
     Comparison,
@@ -23,10 +24,9 @@ from bitcloud_net.core.heads import (
     compare,
     table_head,
 )
-from bitcloud_net.core.keys import KEY_BYTES, PublicKey
-from bitcloud_net.core.row_bodies import HeadBody
-from bitcloud_net.core.rows import LAST_SIGNER_FROM_END, SignedRow
-from bitcloud_net.core.tables import Table
+from bitcloud_net.core.nodepool.row_bodies import HeadBody
+from bitcloud_net.core.nodepool.rows import LAST_SIGNER_FROM_END, SignedRow
+from bitcloud_net.core.nodepool.tables import Table
 from bitcloud_net.nodepool.database import Database
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import KEY_BYTES, NodeId
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.shards import (
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.shards import (
     EVERYWHERE,
     LIGHT,
     Depth,
@@ -23,7 +23,7 @@ from bitcloud_net.core.shards import (
     place_of,
     shard_of,
 )
-from bitcloud_net.core.tables import Table, TableRule
+from bitcloud_net.core.nodepool.tables import Table, TableRule
 from bitcloud_net.nodepool.readers import Readers, Standings, readers_of, related_to
 from bitcloud_net.nodepool.sample import Sample
 

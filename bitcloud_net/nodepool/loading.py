@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from bitcloud_net.core.shards import EVERYWHERE, Depth, Span
-from bitcloud_net.core.tables import PROOFS
+from bitcloud_net.core.nodepool.shards import EVERYWHERE, Depth, Span
+from bitcloud_net.core.nodepool.tables import PROOFS
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.keeping import Keeping
 from bitcloud_net.nodepool.synced_set import Entry, SyncedSet

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.tables import NODE_LIFE_PERIODS, Table
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.tables import NODE_LIFE_PERIODS, Table
 
 MEMORY_PERIODS = 2 * NODE_LIFE_PERIODS
 """A node that was away for so long is new again: its row went after half of it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.nodepool.rows import SignedRow
 
 
 class Fate(StrEnum):

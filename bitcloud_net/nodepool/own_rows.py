@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bitcloud_net.core.app_tables import AppDefinition, AppId
-from bitcloud_net.core.beacons import FIRST_PERIOD, WORD_LIFE_PERIODS
 from bitcloud_net.core.errors import Unavailable
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, Table, TableRule
+from bitcloud_net.core.nodepool.app_tables import AppDefinition, AppId
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import DAY_PERIODS, Table, TableRule
+from bitcloud_net.core.trust.beacons import FIRST_PERIOD, WORD_LIFE_PERIODS
 from bitcloud_net.nodepool.database import connect_writer, transaction_on
 from bitcloud_net.nodepool.migrate import OWN_ROWS
 

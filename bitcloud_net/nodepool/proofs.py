@@ -8,7 +8,7 @@
 
 ``number``: two rows with one table, key and seq. ``slot``: two with one owner, table, period and
 slot. ``audit``, ``block`` and ``receipt``: claims that the manifest refutes
-(``core.false_claims``).
+(``core.trust.false_claims``).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from enum import StrEnum
 from blake3 import blake3
 
 from bitcloud_net.core import encoding
-from bitcloud_net.core.audience import EVERYBODY, audience_of
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.false_claims import ClaimKind, refute
-from bitcloud_net.core.identity import Admission
-from bitcloud_net.core.row_bodies import IdentityBody
-from bitcloud_net.core.rows import Rules, SignedRow
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table, rule_of
+from bitcloud_net.core.nodepool.audience import EVERYBODY, audience_of
+from bitcloud_net.core.nodepool.row_bodies import IdentityBody
+from bitcloud_net.core.nodepool.rows import Rules, SignedRow
+from bitcloud_net.core.nodepool.table_rules import DAY_PERIODS, Role, Table, rule_of
+from bitcloud_net.core.trust.false_claims import ClaimKind, refute
+from bitcloud_net.core.trust.identity import Admission
+from bitcloud_net.core.trust.verdicts import FRAUD_BAN_PERIODS
 from bitcloud_net.core.units import KIB, MAX_ROW_BYTES
-from bitcloud_net.core.verdicts import FRAUD_BAN_PERIODS
 
 MAX_PROOF_BYTES = 2 * MAX_ROW_BYTES + KIB
 """Two rows and what is around them."""

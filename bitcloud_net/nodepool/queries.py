@@ -15,14 +15,10 @@ from functools import lru_cache
 from heapq import nsmallest
 from typing import Any
 
-from bitcloud_net.core.app_tables import AppId
-from bitcloud_net.core.beacon_days import unpacked
-from bitcloud_net.core.beacons import FIRST_PERIOD, MARK_BYTES, Word
-from bitcloud_net.core.bodies.certificates import CertificateKind
-from bitcloud_net.core.identity import Service, day_of, must_mine_again
 from bitcloud_net.core.keys import NodeId, PublicKey
-from bitcloud_net.core.lots import Candidate, neighbourhood_of
-from bitcloud_net.core.row_bodies import (
+from bitcloud_net.core.nodepool.app_tables import AppId
+from bitcloud_net.core.nodepool.bodies.certificates import CertificateKind
+from bitcloud_net.core.nodepool.row_bodies import (
     BeaconBody,
     FaultBody,
     FileBody,
@@ -31,9 +27,13 @@ from bitcloud_net.core.row_bodies import (
     NodeBody,
     PlacementBody,
 )
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import Role
-from bitcloud_net.core.verdicts import (
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import Role
+from bitcloud_net.core.trust.beacon_days import unpacked
+from bitcloud_net.core.trust.beacons import FIRST_PERIOD, MARK_BYTES, Word
+from bitcloud_net.core.trust.identity import Service, day_of, must_mine_again
+from bitcloud_net.core.trust.lots import Candidate, neighbourhood_of
+from bitcloud_net.core.trust.verdicts import (
     MEMORY_PERIODS,
     WINDOW_PERIODS,
     Ban,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from bitcloud_net.core.audience import EVERYBODY, Standing, TableRow, audience_of
-from bitcloud_net.core.table_rules import RULES
-from bitcloud_net.core.tables import Exposure, Table, TableRule
+from bitcloud_net.core.nodepool.audience import EVERYBODY, Standing, TableRow, audience_of
+from bitcloud_net.core.nodepool.table_rules import RULES
+from bitcloud_net.core.nodepool.tables import Exposure, Table, TableRule
 from bitcloud_net.wire.range_index import item_of
 
 MAX_SUFFIX_BYTES: Final = 128

@@ -4,14 +4,19 @@ against the rest of it. Costs nothing.
 
 from __future__ import annotations
 
-from bitcloud_net.core.app_tables import parse_definition
-from bitcloud_net.core.beacons import DAYS_PER_ROW, FIRST_PERIOD, WORD_LIFE_PERIODS
-from bitcloud_net.core.certificates import certificate_of
 from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.row_bodies import BeaconBody, CertificateBody, DefinitionBody, IdentityBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import rule_of
-from bitcloud_net.core.tables import DAY_PERIODS, Table, TableRule
+from bitcloud_net.core.nodepool.app_tables import parse_definition
+from bitcloud_net.core.nodepool.row_bodies import (
+    BeaconBody,
+    CertificateBody,
+    DefinitionBody,
+    IdentityBody,
+)
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import rule_of
+from bitcloud_net.core.nodepool.tables import DAY_PERIODS, Table, TableRule
+from bitcloud_net.core.trust.beacons import DAYS_PER_ROW, FIRST_PERIOD, WORD_LIFE_PERIODS
+from bitcloud_net.core.trust.certificates import certificate_of
 
 EARLY_PERIODS = 1
 """A row may carry the next period: clocks differ, and it comes into force within ten minutes."""

@@ -11,9 +11,9 @@ import sqlite3
 from typing import Final
 
 from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.row_bodies import AppBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import TableRule
+from bitcloud_net.core.nodepool.row_bodies import AppBody
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import TableRule
 from bitcloud_net.core.units import KIB
 from bitcloud_net.nodepool.sql_functions import blake3_sql, verify_sig_sql
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from bitcloud_net.core.tables import TableRule
+from bitcloud_net.core.nodepool.tables import TableRule
 from bitcloud_net.wire.sync_session import Glance, Mark
 
 

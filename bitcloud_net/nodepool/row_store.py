@@ -18,15 +18,15 @@ from typing import Protocol
 
 import trio
 
-from bitcloud_net.core.app_tables import AppDefinition, AppId, parse_definition
 from bitcloud_net.core.errors import LocalFault
-from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import NodeId, PublicKey, SigningKey
-from bitcloud_net.core.row_bodies import Body
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.shards import DepthRule
-from bitcloud_net.core.table_rules import PROOFS, Table, TableRule
-from bitcloud_net.core.verdicts import Ban
+from bitcloud_net.core.nodepool.app_tables import AppDefinition, AppId, parse_definition
+from bitcloud_net.core.nodepool.row_bodies import Body
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.shards import DepthRule
+from bitcloud_net.core.nodepool.table_rules import PROOFS, Table, TableRule
+from bitcloud_net.core.trust.identity import Admission, Difficulty
+from bitcloud_net.core.trust.verdicts import Ban
 from bitcloud_net.nodepool.acceptance import Acceptance
 from bitcloud_net.nodepool.app_registry import (
     AppRegistry,
@@ -259,8 +259,8 @@ class RowStore:
         return self._registry.apps
 
     async def install(self, text: str) -> AppDefinition:
-        """Install the application with this definition (``core.app_tables``): make its tables, take
-        and give their rows from now on. Installing it again changes nothing.
+        """Install the application with this definition (``core.nodepool.app_tables``): make its
+        tables, take and give their rows from now on. Installing it again changes nothing.
 
         Raises:
             BadInput: ``bad-definition``, ``too-many-apps``.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from bitcloud_net.core.audience import EVERYBODY, audience_of
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.tables import TableRule
+from bitcloud_net.core.nodepool.audience import EVERYBODY, audience_of
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.tables import TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.synced_set import Entry, SetChange
 from bitcloud_net.nodepool.tally import Tally

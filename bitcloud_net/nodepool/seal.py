@@ -16,7 +16,7 @@ from typing import Final
 from blake3 import blake3
 
 from bitcloud_net.core.errors import LocalFault, Malformed
-from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.nodepool.rows import Rules, SignedRow
 from bitcloud_net.core.units import MIB
 
 SUFFIX: Final = ".seal"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlite3
 
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.identity import Service, must_mine_again
-from bitcloud_net.core.row_bodies import IdentityBody, NodeBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.tables import YEAR_PERIODS, Role, Table
-from bitcloud_net.core.verdicts import FRAUD
+from bitcloud_net.core.nodepool.row_bodies import IdentityBody, NodeBody
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.tables import YEAR_PERIODS, Role, Table
+from bitcloud_net.core.trust.identity import Service, must_mine_again
+from bitcloud_net.core.trust.verdicts import FRAUD
 
 
 def service_of(db: sqlite3.Connection, owner: bytes) -> Service:

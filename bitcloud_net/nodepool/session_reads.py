@@ -17,9 +17,9 @@ from typing import Final
 import trio
 
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.meeting import Meeting
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.shards import (
+from bitcloud_net.core.nodepool.meeting import Meeting
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.shards import (
     EVERYWHERE,
     LIGHT,
     Span,
@@ -28,7 +28,7 @@ from bitcloud_net.core.shards import (
     place_of,
     shared_span,
 )
-from bitcloud_net.core.tables import PROOFS, SyncKind, TableRule
+from bitcloud_net.core.nodepool.tables import PROOFS, SyncKind, TableRule
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.keeping import Keeping

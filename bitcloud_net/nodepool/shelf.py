@@ -11,11 +11,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bitcloud_net.core.audience import Standing, may_see
 from bitcloud_net.core.errors import Malformed, Refused
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.rows import Rules, SignedRow
-from bitcloud_net.core.tables import Exposure, Table, TableRule
+from bitcloud_net.core.nodepool.audience import Standing, may_see
+from bitcloud_net.core.nodepool.rows import Rules, SignedRow
+from bitcloud_net.core.nodepool.tables import Exposure, Table, TableRule
 from bitcloud_net.nodepool.database import Database
 from bitcloud_net.nodepool.readers import Standings, alone
 from bitcloud_net.wire.sync_payload import MAX_BATCH_BYTES, MAX_BATCH_ROWS

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import Body
-from bitcloud_net.core.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.row_bodies import Body
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
 from bitcloud_net.nodepool.acceptance import Acceptance
 from bitcloud_net.nodepool.app_registry import AppRegistry
 from bitcloud_net.nodepool.own_rows import OwnRows

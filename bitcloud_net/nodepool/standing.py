@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from bitcloud_net.core.audience import Standing
-from bitcloud_net.core.bodies.certificates import REVOKED, CertificateKind
-from bitcloud_net.core.tables import Table
+from bitcloud_net.core.nodepool.audience import Standing
+from bitcloud_net.core.nodepool.bodies.certificates import REVOKED, CertificateKind
+from bitcloud_net.core.nodepool.tables import Table
 
 
 def standing_of(db: sqlite3.Connection, key: bytes, period: int) -> Standing:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.shards import place_of
+from bitcloud_net.core.nodepool.shards import place_of
 from bitcloud_net.nodepool.session_reads import Stray
 from bitcloud_net.nodepool.synced_set import SyncedSet
 from bitcloud_net.wire.range_index import id_of

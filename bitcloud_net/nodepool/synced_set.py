@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from bitcloud_net.core.shards import EVERYWHERE, Span, place_of
+from bitcloud_net.core.nodepool.shards import EVERYWHERE, Span, place_of
 from bitcloud_net.wire.range_index import RangeIndex, id_of, item_of
 
 MAX_CUTS: Final = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bitcloud_net.core.tables import TableRule
+from bitcloud_net.core.nodepool.tables import TableRule
 
 
 @dataclass(slots=True)

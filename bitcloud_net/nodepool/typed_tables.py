@@ -7,11 +7,19 @@ import sqlite3
 from functools import cache
 from typing import Any, TypeAlias
 
-from bitcloud_net.core.bodies.fields import Amount, Body, Bytes, Field, Many, Record, fields_of
-from bitcloud_net.core.bodies.kinds import Kind
-from bitcloud_net.core.row_bodies import KINDS, AppBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.tables import TableRule
+from bitcloud_net.core.nodepool.bodies.fields import (
+    Amount,
+    Body,
+    Bytes,
+    Field,
+    Many,
+    Record,
+    fields_of,
+)
+from bitcloud_net.core.nodepool.bodies.kinds import Kind
+from bitcloud_net.core.nodepool.row_bodies import KINDS, AppBody
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.tables import TableRule
 from bitcloud_net.core.units import HASH_BYTES
 
 _NOBODY = bytes(HASH_BYTES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from bitcloud_net.core.bodies.kinds import Parents, Place
-from bitcloud_net.core.rows import RowId, SignedRow
+from bitcloud_net.core.nodepool.bodies.kinds import Parents, Place
+from bitcloud_net.core.nodepool.rows import RowId, SignedRow
 from bitcloud_net.core.units import MIB
 
 WAIT_PERIODS = 6

@@ -9,8 +9,6 @@ from typing import Final, TypeVar
 
 import trio
 
-from bitcloud_net.core import audit, merkle
-from bitcloud_net.core.audit import Question, Shown, Statement
 from bitcloud_net.core.errors import (
     BadMessage,
     BadProof,
@@ -19,9 +17,12 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
-from bitcloud_net.core.false_claims import ClaimKind, signed_claim
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.manifest import Manifest
 from bitcloud_net.core.keys import NodeId, verify
-from bitcloud_net.core.manifest import Manifest
+from bitcloud_net.core.trust import audit
+from bitcloud_net.core.trust.audit import Question, Shown, Statement
+from bitcloud_net.core.trust.false_claims import ClaimKind, signed_claim
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.wire import audit_session as wire

@@ -13,11 +13,12 @@ from typing import Final, Protocol
 
 import trio
 
-from bitcloud_net.core import audit, merkle
-from bitcloud_net.core.audit import Question, Shown, Statement
 from bitcloud_net.core.errors import BadMessage, LocalFault, Malformed, Refused, Unavailable
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.manifest import Manifest, parse_manifest
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.manifest import Manifest, parse_manifest
+from bitcloud_net.core.trust import audit
+from bitcloud_net.core.trust.audit import Question, Shown, Statement
 from bitcloud_net.core.units import LEAF_BYTES, PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.wire import audit_session as wire

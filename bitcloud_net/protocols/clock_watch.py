@@ -6,9 +6,9 @@ import statistics
 from collections import OrderedDict
 from typing import Final
 
-from bitcloud_net.core import clock_check
 from bitcloud_net.core.errors import Refused
 from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.trust import clock_check
 
 MAX_PEERS: Final = 32
 """Peers whose clock is remembered, the newest: twice the partners of a period."""

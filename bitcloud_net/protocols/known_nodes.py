@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import trio
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing
+from bitcloud_net.core.nodepool.partners import NodeRing
 
 FRESH_S: Final = 60.0
 """How long one look at the node rows serves."""

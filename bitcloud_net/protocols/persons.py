@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from bitcloud_net.core import mandates
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.mandates import GRACE_PERIODS, MAX_MANDATES, Mandate
+from bitcloud_net.core.nodepool import mandates
+from bitcloud_net.core.nodepool.mandates import GRACE_PERIODS, MAX_MANDATES, Mandate
 
 MAX_SHOWN: Final = 4 * MAX_MANDATES
 """Keys of one peer that are remembered; an honest one shows few, and the same ones."""

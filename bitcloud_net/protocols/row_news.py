@@ -15,12 +15,12 @@ from typing import Final, Protocol
 
 import trio
 
-from bitcloud_net.core.audience import EVERYBODY, audience_of
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.tables import SyncKind, Table, TableRule
+from bitcloud_net.core.nodepool.audience import EVERYBODY, audience_of
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.tables import SyncKind, Table, TableRule
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.outcome import RowsChanged
 from bitcloud_net.protocols.persons import Persons

@@ -2,7 +2,7 @@
 
 See ``wire.row_read`` for the messages. Who asks checks every row itself: one that does not hold is
 its sender's fault. That a row is not there is no fault, whatever others say:
-``services.row_reader`` asks several nodes.
+``services.nodepool.row_reader`` asks several nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import trio
 
 from bitcloud_net.core.errors import BadMessage, LocalFault, Malformed, Refused
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.rows import Rules, SignedRow
+from bitcloud_net.core.nodepool.rows import Rules, SignedRow
 from bitcloud_net.net.network import Stream
 from bitcloud_net.protocols.questions import Caller, Codec, Frames, send
 from bitcloud_net.wire import row_read as wire

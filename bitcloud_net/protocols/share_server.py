@@ -26,11 +26,11 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
-from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.sealing import UPLOAD_ID_BYTES
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.sealing import UPLOAD_ID_BYTES
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.trust.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.core.units import MIB
 from bitcloud_net.net.network import Stream
 from bitcloud_net.tasks import open_tasks

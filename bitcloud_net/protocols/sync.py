@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from bitcloud_net.core.errors import BadMessage, Malformed
-from bitcloud_net.core.meeting import Meeting
-from bitcloud_net.core.tables import Table
+from bitcloud_net.core.nodepool.meeting import Meeting
+from bitcloud_net.core.nodepool.tables import Table
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.net.network import Stream
 from bitcloud_net.nodepool.outcome import Fate, Outcome

@@ -8,7 +8,7 @@ from typing import Final
 
 from bitcloud_net.core.errors import Refused
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.tables import DEFAULT_PARTNERS
+from bitcloud_net.core.nodepool.tables import DEFAULT_PARTNERS
 from bitcloud_net.core.units import MIB, PERIOD_S
 from bitcloud_net.protocols.pace import Pace
 from bitcloud_net.protocols.row_push import RowPush

@@ -15,9 +15,9 @@ from typing import Final, Protocol
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing, assign, may_ask, position_of
-from bitcloud_net.core.shards import neighbour_of
-from bitcloud_net.core.tables import (
+from bitcloud_net.core.nodepool.partners import NodeRing, assign, may_ask, position_of
+from bitcloud_net.core.nodepool.shards import neighbour_of
+from bitcloud_net.core.nodepool.tables import (
     DEFAULT_NEAR_PARTNERS,
     DEFAULT_PARTNERS,
     PROOFS,

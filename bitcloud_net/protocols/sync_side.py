@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
-from bitcloud_net.core import mandates
 from bitcloud_net.core.errors import BadMessage, Malformed
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.mandates import GRACE_PERIODS, Mandate
-from bitcloud_net.core.meeting import Meeting
-from bitcloud_net.core.rows import SignedRow
+from bitcloud_net.core.nodepool import mandates
+from bitcloud_net.core.nodepool.mandates import GRACE_PERIODS, Mandate
+from bitcloud_net.core.nodepool.meeting import Meeting
+from bitcloud_net.core.nodepool.rows import SignedRow
 from bitcloud_net.core.units import PERIOD_S
 from bitcloud_net.nodepool.growth import Growth
 from bitcloud_net.nodepool.outcome import Fate, Outcome

@@ -9,11 +9,11 @@ from typing import Final
 
 import trio
 
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import Unavailable
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.placement import assign, code_for, survival
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.placement import assign, code_for, survival
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.outcome import RowsChanged
 from bitcloud_net.nodepool.queries import Queries

@@ -21,11 +21,11 @@ from typing import Final
 
 from bitcloud_net.core.encoding import decode, encode
 from bitcloud_net.core.errors import BadInput, LocalFault
+from bitcloud_net.core.files.names import entry_name
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.names import entry_name
+from bitcloud_net.core.nodepool.row_bodies import MAX_NAME_CHARS
+from bitcloud_net.core.nodepool.table_rules import Role as TableRole
 from bitcloud_net.core.recovery import Role, role_key, role_secret, seed_from_words, words_from_seed
-from bitcloud_net.core.row_bodies import MAX_NAME_CHARS
-from bitcloud_net.core.table_rules import Role as TableRole
 from bitcloud_net.settings import PUBLIC_NETWORK, Settings, load_settings, save_settings
 from bitcloud_net.storage.vault import create_vault, lock_kind, open_vault
 from bitcloud_net.storage.vault_format import LockKind

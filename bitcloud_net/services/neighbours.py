@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.net.network import Network
 from bitcloud_net.nodepool.outcome import RowsChanged
 
@@ -43,14 +43,14 @@ class Wants(Protocol):
 
 
 class SyncState(Protocol):
-    """How the sync goes (``services.syncer.SyncState``)."""
+    """How the sync goes (``services.nodepool.syncer.SyncState``)."""
 
     @property
     def sessions(self) -> int: ...
 
 
 class Syncs(Protocol):
-    """The syncer (``services.syncer``)."""
+    """The syncer (``services.nodepool.syncer``)."""
 
     @property
     def state(self) -> SyncState: ...

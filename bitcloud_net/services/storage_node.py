@@ -19,9 +19,9 @@ import trio
 
 from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.table_rules import Role, Table
 from bitcloud_net.net.network import Network, Stream
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.protocols.share_client import PROTOCOL

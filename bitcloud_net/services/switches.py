@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import trio
 
 from bitcloud_net.core.errors import BadInput, BitcloudError
-from bitcloud_net.core.table_rules import Role
-from bitcloud_net.services.gateway import Gateway
+from bitcloud_net.core.nodepool.table_rules import Role
+from bitcloud_net.services.files.gateway import Gateway
 from bitcloud_net.services.home import make_private
-from bitcloud_net.services.joiner import Joiner
 from bitcloud_net.services.storage_node import LEAST_CAPACITY_BYTES, StorageNode
+from bitcloud_net.services.trust.joiner import Joiner
 from bitcloud_net.settings import Settings
 from bitcloud_net.views import Contribution
 

@@ -1,9 +1,9 @@
 """A table that outgrows single nodes, in virtual time: how deep it is cut, and what becomes of it.
 
-Rows come and go; every node follows the real rule of depths (``core.shards``), compares with
-real partners what both keep, and lets rows go that it keeps no longer once three others have them.
-How sessions find differences is left out, it has simulations of its own: here both simply end with
-the rows of either. Time goes in steps of pulling, 16 in a period.
+Rows come and go; every node follows the real rule of depths (``core.nodepool.shards``), compares
+with real partners what both keep, and lets rows go that it keeps no longer once three others have
+them. How sessions find differences is left out, it has simulations of its own: here both simply end
+with the rows of either. Time goes in steps of pulling, 16 in a period.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Final
 from blake3 import blake3
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing, assign, position_of
-from bitcloud_net.core.shards import PLACE_BITS, Depth, DepthRule, Span, kept_span
+from bitcloud_net.core.nodepool.partners import NodeRing, assign, position_of
+from bitcloud_net.core.nodepool.shards import PLACE_BITS, Depth, DepthRule, Span, kept_span
 from bitcloud_net.nodepool.stray_book import ENOUGH_KEEPERS
 from bitcloud_net.simulator.world import ROW_BYTES, STEPS_PER_PERIOD
 

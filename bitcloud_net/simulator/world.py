@@ -18,7 +18,7 @@ from random import Random
 from blake3 import blake3
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing, assign
+from bitcloud_net.core.nodepool.partners import NodeRing, assign
 from bitcloud_net.protocols.row_news import SPARE_HOPS
 from bitcloud_net.protocols.row_push import ORIGIN_PEERS, RELAY_PEERS
 from bitcloud_net.simulator.scenario import STEP_S, Outcome, Scenario, Step

@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 import trio
 
 from bitcloud_net.core.errors import BadInput, LocalFault
-from bitcloud_net.core.names import System, file_name_for, numbered_name
+from bitcloud_net.core.files.names import System, file_name_for, numbered_name
 from bitcloud_net.core.units import MIB
 from bitcloud_net.storage.disk import disk_faults
 from bitcloud_net.storage.local_file import unusable

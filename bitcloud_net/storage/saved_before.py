@@ -9,7 +9,7 @@ from typing import Final
 
 from blake3 import blake3
 
-from bitcloud_net.core.names import file_name_for
+from bitcloud_net.core.files.names import file_name_for
 from bitcloud_net.core.units import MIB
 from bitcloud_net.storage.save_file import SYSTEM
 

@@ -1,7 +1,8 @@
 """A whole share on the disk: written once, and checked by whoever opens it.
 
-The bytes are those of ``core.share``. ``ShareFile`` trusts nothing that it reads: opening checks
-header, proofs and manifest against the content id in the name; reading hashes each block again.
+The bytes are those of ``core.files.share``. ``ShareFile`` trusts nothing that it reads: opening
+checks header, proofs and manifest against the content id in the name; reading hashes each block
+again.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitcloud_net.core.errors import LocalFault, Malformed, Refused
-from bitcloud_net.core.manifest import Manifest, content_id, parse_manifest
-from bitcloud_net.core.merkle import Tree, block_root
-from bitcloud_net.core.share import (
+from bitcloud_net.core.files.manifest import Manifest, content_id, parse_manifest
+from bitcloud_net.core.files.merkle import Tree, block_root
+from bitcloud_net.core.files.share import (
     FOOTER_BYTES,
     HEADER_BYTES,
     ShareFooter,

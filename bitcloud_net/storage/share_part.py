@@ -20,8 +20,8 @@ from pathlib import Path
 from blake3 import blake3
 
 from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.merkle import block_root
-from bitcloud_net.core.share import HEADER_BYTES, ShareHeader
+from bitcloud_net.core.files.merkle import block_root
+from bitcloud_net.core.files.share import HEADER_BYTES, ShareHeader
 from bitcloud_net.core.units import HASH_BYTES, MIB
 from bitcloud_net.storage.disk import Data, Disk, OpenFile
 from bitcloud_net.storage.share_file import (

@@ -24,8 +24,8 @@ from typing import TypeVar
 
 from bitcloud_net.clock import Clock
 from bitcloud_net.core.errors import BadInput, LocalFault, Refused
-from bitcloud_net.core.manifest import Manifest, content_id, parse_manifest
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.files.manifest import Manifest, content_id, parse_manifest
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.storage.disk import REAL_DISK, Data, Disk, disk_faults
 from bitcloud_net.storage.group_commit import CommitJob, GroupCommit
 from bitcloud_net.storage.instance_lock import instance_lock

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bitcloud_net.core.sealing import UPLOAD_ID_BYTES
+from bitcloud_net.core.files.sealing import UPLOAD_ID_BYTES
 from bitcloud_net.core.units import HASH_BYTES, MAX_SHARES
 
 PART, JOURNAL, ONCE, SHARE = ".part", ".journal", ".once", ".share"

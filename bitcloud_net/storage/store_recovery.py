@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from bitcloud_net.core.errors import LocalFault, Malformed
-from bitcloud_net.core.share import HEADER_BYTES, ShareHeader
+from bitcloud_net.core.files.share import HEADER_BYTES, ShareHeader
 from bitcloud_net.storage.disk import Disk, replace_file
 from bitcloud_net.storage.share_file import ShareFile
 from bitcloud_net.storage.share_index import IndexedShare, ShareIndex

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.sealing import open_box, seal_box
+from bitcloud_net.core.files.segment import SegmentRoots
 from bitcloud_net.core.keys import KEY_BYTES, NodeId
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.sealing import open_box, seal_box
-from bitcloud_net.core.segment import SegmentRoots
 from bitcloud_net.core.units import HASH_BYTES
 from bitcloud_net.storage.local_file import PlannedFile
 

@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 import trio
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Malformed, Refused
-from bitcloud_net.core.manifest import MAX_MANIFEST_BYTES
-from bitcloud_net.core.share import FOOTER_BYTES, ShareHeader
+from bitcloud_net.core.files.manifest import MAX_MANIFEST_BYTES
+from bitcloud_net.core.files.share import FOOTER_BYTES, ShareHeader
 from bitcloud_net.core.units import HASH_BYTES
 from bitcloud_net.storage.disk import Data, Disk
 from bitcloud_net.storage.share_part import SharePart, UnsureSync, WrittenShare, remove_part

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.names import MAX_PATH_PARTS, entry_name
+from bitcloud_net.core.files.names import MAX_PATH_PARTS, entry_name
 from bitcloud_net.storage.local_file import PlannedFile, identify, unusable
 
 MAX_FILES = 1_000_000

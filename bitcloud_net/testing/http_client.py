@@ -13,7 +13,7 @@ import h11
 import trio
 
 from bitcloud_net.core.errors import BadInput, BitcloudError
-from bitcloud_net.services.gateway import Content
+from bitcloud_net.services.files.gateway import Content
 from bitcloud_net.views import Entry, EntryKind
 
 _RECEIVE_BYTES = 64 * 1024

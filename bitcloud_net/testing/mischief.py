@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from bitcloud_net.core import merkle
 from bitcloud_net.core.errors import Refused
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.manifest import AnyManifest, Manifest, content_id, parse_manifest
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.manifest import AnyManifest, Manifest, content_id, parse_manifest
-from bitcloud_net.core.meeting import Meeting
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.nodepool.meeting import Meeting
+from bitcloud_net.core.nodepool.rows import SignedRow
 from bitcloud_net.net.network import Stream, StreamHandler
 from bitcloud_net.nodepool.readers import Readers
 from bitcloud_net.nodepool.row_store import RowStore
 from bitcloud_net.protocols.audit_server import AuditServer
 from bitcloud_net.protocols.share_server import ShareKeeper, StoredBlock, StoredShare
-from bitcloud_net.services.syncer import Syncer
+from bitcloud_net.services.nodepool.syncer import Syncer
 from bitcloud_net.wire import audit_session as wire
 from bitcloud_net.wire.fields import Buffer
 from bitcloud_net.wire.range_index import RangeIndex, item_of
@@ -336,8 +336,9 @@ class _ShyReads:
 
 
 class LeavesOut:
-    """A nodepool that keeps some rows from others: the contract of ``services.syncer.SyncedRows``,
-    with those rows bent away. What others send is taken as ever.
+    """A nodepool that keeps some rows from others: the contract of
+    ``services.nodepool.syncer.SyncedRows``, with those rows bent away. What others send is taken as
+    ever.
     """
 
     def __init__(self, rows: RowStore, kept_back: Callable[[SignedRow], bool]) -> None:

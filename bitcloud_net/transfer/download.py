@@ -17,8 +17,6 @@ from typing import Final, Protocol
 
 import trio
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.erasure import get_coder
 from bitcloud_net.core.errors import (
     BitcloudError,
     CorruptBlock,
@@ -26,10 +24,12 @@ from bitcloud_net.core.errors import (
     PeerFault,
     Unavailable,
 )
-from bitcloud_net.core.false_claims import BlockClaim, SaidBlock
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.manifest import Manifest
+from bitcloud_net.core.files.sealing import FileKeys, open_segment, segment_hash
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.manifest import Manifest
-from bitcloud_net.core.sealing import FileKeys, open_segment, segment_hash
+from bitcloud_net.core.trust.false_claims import BlockClaim, SaidBlock
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.scoreboard import Scoreboard
 from bitcloud_net.transfer.window import in_order

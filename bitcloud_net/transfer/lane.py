@@ -12,11 +12,11 @@ from typing import Final, Protocol
 import trio
 
 from bitcloud_net.core.errors import BadSignature, BitcloudError, Malformed, Unavailable
-from bitcloud_net.core.false_claims import ClaimKind
+from bitcloud_net.core.files.manifest import Manifest, content_id
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.manifest import Manifest, content_id
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.trust.false_claims import ClaimKind
 from bitcloud_net.core.units import KIB
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.wire.fields import Buffer

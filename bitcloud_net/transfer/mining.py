@@ -24,7 +24,7 @@ from typing import Final
 import trio
 
 from bitcloud_net.core.errors import LocalFault
-from bitcloud_net.core.identity import Puzzle
+from bitcloud_net.core.trust.identity import Puzzle
 from bitcloud_net.tasks import open_tasks
 
 REPORT_S: Final = 1.0

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 
 import trio
 
-from bitcloud_net.core.erasure import get_coder
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.sealing import UPLOAD_ID_BYTES, segment_hash
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import derive
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.sealing import UPLOAD_ID_BYTES, segment_hash
-from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.download import Download, StoredFile
 from bitcloud_net.transfer.lane import CodedBlock, Lane, Taker

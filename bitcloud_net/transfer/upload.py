@@ -1,10 +1,11 @@
 """Publishing the content of one file: from plain bytes to storage receipts.
 
 The whole flow, in order. ``source`` is read one segment at a time; each segment is sealed, coded
-and hashed in one hop to a worker thread (``core.segment``); its blocks go into the *lanes*, one per
-share, each of which carries them to its node (``transfer.lane``). At most ``WINDOW`` segments are
-in memory; the slowest live lane holds the reading back. When the file is through, the roots make
-the manifest, each lane finishes its share under it, and the node's signed receipt comes back.
+and hashed in one hop to a worker thread (``core.files.segment``); its blocks go into the *lanes*,
+one per share, each of which carries them to its node (``transfer.lane``). At most ``WINDOW``
+segments are in memory; the slowest live lane holds the reading back. When the file is through, the
+roots make the manifest, each lane finishes its share under it, and the node's signed receipt comes
+back.
 
 Everything needed to go on after a crash is told to the ``journal`` as it happens: the roots of each
 segment and each receipt. Sealing is deterministic, so a resumed upload makes the same blocks, and
@@ -25,24 +26,24 @@ from typing import Final, Protocol
 import trio
 from blake3 import blake3
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import Coder, get_coder
 from bitcloud_net.core.errors import BadInput, BitcloudError, Unavailable
-from bitcloud_net.core.layout import Layout
-from bitcloud_net.core.manifest import (
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import Coder, get_coder
+from bitcloud_net.core.files.layout import Layout
+from bitcloud_net.core.files.manifest import (
     FileHeader,
     Manifest,
     build_inline,
     build_manifest,
     content_id,
 )
-from bitcloud_net.core.placement import receipts_needed
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.sealing import FileKeys, segment_nonce
-from bitcloud_net.core.segment import CodedSegment, seal_and_code
-from bitcloud_net.core.segment import SegmentRoots as SegmentRoots
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.files.placement import receipts_needed
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.sealing import FileKeys, segment_nonce
+from bitcloud_net.core.files.segment import CodedSegment, seal_and_code
+from bitcloud_net.core.files.segment import SegmentRoots as SegmentRoots
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.units import INLINE_BYTES, SEGMENT_BYTES
 from bitcloud_net.tasks import open_tasks
 from bitcloud_net.transfer.lane import CodedBlock, Lane, Taker, check_receipt

@@ -1,8 +1,8 @@
 """The messages of the audit protocol, ``/bitcloud/np/audit/1``, and their bytes.
 
 One question at a time on a stream, each with one answer that carries its number (``wire.frames``).
-What an answer says and what is signed is in ``core.audit``; the statement itself does not travel,
-because the asker knows what it asked.
+What an answer says and what is signed is in ``core.trust.audit``; the statement itself does not
+travel, because the asker knows what it asked.
 
 ======  ===========  =============================================================  =======
 type    message      head                                                           payload
@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from bitcloud_net.core import encoding
-from bitcloud_net.core.audit import CHALLENGE_BYTES, LACKS, MAX_LEAF_NO, MAX_PATH, Question
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import SIGNATURE_BYTES
+from bitcloud_net.core.trust.audit import CHALLENGE_BYTES, LACKS, MAX_LEAF_NO, MAX_PATH, Question
 from bitcloud_net.core.units import KIB, LEAF_BYTES, MAX_SEGMENTS, MAX_SHARES
 from bitcloud_net.wire.fields import Buffer, Fields
 
@@ -90,7 +90,9 @@ class Pong:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The signed answer. ``lack`` is empty, or why the leaf cannot be shown (``core.audit``)."""
+    """The signed answer. ``lack`` is empty, or why the leaf cannot be shown
+    (``core.trust.audit``).
+    """
 
     TYPE: ClassVar[int] = 66
     clock_s: int

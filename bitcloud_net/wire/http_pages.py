@@ -22,7 +22,7 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
-from bitcloud_net.core.names import display_name
+from bitcloud_net.core.files.names import display_name
 from bitcloud_net.wire.http_headers import common_headers
 from bitcloud_net.wire.http_media import PLAIN_TEXT
 from bitcloud_net.wire.http_message import Answer, Header, HttpRefusal

@@ -24,7 +24,7 @@ PROTOCOL: Final = "/bitcloud/share/1"
 
 UPLOAD_ID_BYTES: Final = 16
 HEADER_BYTES: Final = 64
-"""Length of a share file's fixed header, carried as it is (``core.share``)."""
+"""Length of a share file's fixed header, carried as it is (``core.files.share``)."""
 MAX_PATH: Final = 24
 """Longest Merkle path: a file has at most 2^24 segments."""
 MAX_FIND: Final = 256
@@ -46,7 +46,7 @@ class Begin:
     """Start or resume the upload of one share; answered by ``Begun``."""
 
     TYPE: ClassVar[int] = 1
-    header: bytes  # 64 bytes, core.share.ShareHeader
+    header: bytes  # 64 bytes, core.files.share.ShareHeader
     salt: bytes  # 32 bytes, binds the leaf hashes
 
 
@@ -146,7 +146,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """The share is durable; the receipt is the node's signed word (``core.receipt``)."""
+    """The share is durable; the receipt is the node's signed word (``core.files.receipt``)."""
 
     TYPE: ClassVar[int] = 66
     receipt: Buffer
@@ -155,7 +155,7 @@ class Stored:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """One block with its proofs, signed so that a wrong one is evidence against its sender
-    (``core.false_claims.BlockClaim``)."""
+    (``core.trust.false_claims.BlockClaim``)."""
 
     TYPE: ClassVar[int] = 67
     block_path: tuple[bytes, ...]  # from the block root to the share root

@@ -9,8 +9,8 @@ from typing import Final
 
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import KEY_BYTES, SIGNATURE_BYTES, PublicKey
-from bitcloud_net.core.mandates import Mandate
-from bitcloud_net.core.shards import LIGHT, MAX_DEPTH
+from bitcloud_net.core.nodepool.mandates import Mandate
+from bitcloud_net.core.nodepool.shards import LIGHT, MAX_DEPTH
 from bitcloud_net.core.units import HASH_BYTES, KIB
 from bitcloud_net.wire.negentropy import FINGERPRINT_BYTES
 

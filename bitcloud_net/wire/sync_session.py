@@ -13,10 +13,10 @@ opened the stream asks, the other answers and keeps nothing but its view of the 
 
 Sets are the nodepool's tables by their number, and 0 for proofs; ``Rows`` of any other set may hold
 rows of all tables. A session compares what is cut for the two that meet: rows that both may see
-(``core.mandates``), at places that both keep (``core.shards``), not expired in the session's
-period, the smaller of the two clocks'. The answering side knows the cut first; the asking side
-compares the states it hears with its own. ``Rows`` may come without ``Hello``: a push. What a node
-may not see looks everywhere like what is not held.
+(``core.nodepool.mandates``), at places that both keep (``core.nodepool.shards``), not expired in
+the session's period, the smaller of the two clocks'. The answering side knows the cut first; the
+asking side compares the states it hears with its own. ``Rows`` may come without ``Hello``: a push.
+What a node may not see looks everywhere like what is not held.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import ClassVar, Final, TypeAlias
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
-from bitcloud_net.core.tables import MAX_PERIOD
+from bitcloud_net.core.nodepool.mandates import MAX_MANDATES, Mandate
+from bitcloud_net.core.nodepool.tables import MAX_PERIOD
 from bitcloud_net.core.units import KIB, PERIOD_S
 from bitcloud_net.wire import sync_payload as payloads
 from bitcloud_net.wire.fields import Buffer, Fields

@@ -28,7 +28,7 @@ from bitcloud_net.api import (
     NodeView,
     SyncHealth,
 )
-from bitcloud_net.core.verdicts import FRAUD, FaultReason
+from bitcloud_net.core.trust.verdicts import FRAUD, FaultReason
 from bitcloud_net.nodepool.proofs import ProofKind
 
 LEFT = Qt.MouseButton.LeftButton

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bitcloud_net.cli.bans import ADVICE, PROOF_ADVICE
-from bitcloud_net.core.verdicts import FRAUD, FaultReason
+from bitcloud_net.core.trust.verdicts import FRAUD, FaultReason
 from bitcloud_net.nodepool.proofs import ProofKind
 from bitcloud_net.testing.fake_client import ban
 

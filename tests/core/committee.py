@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from bitcloud_net.core.beacon_book import BeaconBook
-from bitcloud_net.core.beacons import Committee, Word
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.tables import DAY_PERIODS
+from bitcloud_net.core.nodepool.tables import DAY_PERIODS
+from bitcloud_net.core.trust.beacon_book import BeaconBook
+from bitcloud_net.core.trust.beacons import Committee, Word
 
 START = 2_900_000
 """The period in which towns begin."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core.files.code import CodeParams
 
 quick = settings(max_examples=80, deadline=None, database=None)
 """No deadline: the machine may be busy. No database: a failure prints what reproduces it."""

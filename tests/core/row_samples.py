@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bitcloud_net.core.app_tables import parse_definition
-from bitcloud_net.core.bodies.certificates import CertificateKind
-from bitcloud_net.core.bodies.contracts import BidState, ContractState, SummaryOf, Terms
-from bitcloud_net.core.bodies.fields import Amount, Field, Many, Record, fields_of
-from bitcloud_net.core.bodies.heads import TableHead
-from bitcloud_net.core.bodies.market import HowToJoin, Price, Quota, Stance
-from bitcloud_net.core.bodies.permissions import Right, Target
-from bitcloud_net.core.bodies.requests import (
+from bitcloud_net.core.keys import SigningKey
+from bitcloud_net.core.nodepool.app_tables import parse_definition
+from bitcloud_net.core.nodepool.bodies.certificates import CertificateKind
+from bitcloud_net.core.nodepool.bodies.contracts import BidState, ContractState, SummaryOf, Terms
+from bitcloud_net.core.nodepool.bodies.fields import Amount, Field, Many, Record, fields_of
+from bitcloud_net.core.nodepool.bodies.heads import TableHead
+from bitcloud_net.core.nodepool.bodies.market import HowToJoin, Price, Quota, Stance
+from bitcloud_net.core.nodepool.bodies.permissions import Right, Target
+from bitcloud_net.core.nodepool.bodies.requests import (
     GridOwnerAction,
     PublisherAction,
     RequestState,
     UserAction,
 )
-from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import (
+from bitcloud_net.core.nodepool.row_bodies import (
     BeaconBody,
     BidBody,
     Body,
@@ -45,9 +45,9 @@ from bitcloud_net.core.row_bodies import (
     UserBody,
     UserRequestBody,
 )
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Role, Table
-from bitcloud_net.core.verdicts import FaultReason
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Role, Table
+from bitcloud_net.core.trust.verdicts import FaultReason
 
 PERIOD = 2_900_000
 """The period in which the samples are signed."""

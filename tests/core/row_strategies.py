@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bitcloud_net.core.bodies.fields import (
+from bitcloud_net.core.nodepool.bodies.fields import (
     Amount,
     Bits,
     Blob,

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.caps import ReadCap
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import get_coder
-from bitcloud_net.core.layout import Layout
-from bitcloud_net.core.manifest import FileHeader, Manifest, build_manifest, content_id
-from bitcloud_net.core.sealing import FileKeys
-from bitcloud_net.core.segment import CodedSegment, seal_and_code
-from bitcloud_net.core.share import ShareHeader, ShareTrailer
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.caps import ReadCap
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.layout import Layout
+from bitcloud_net.core.files.manifest import FileHeader, Manifest, build_manifest, content_id
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.files.segment import CodedSegment, seal_and_code
+from bitcloud_net.core.files.share import ShareHeader, ShareTrailer
 from bitcloud_net.core.units import SEGMENT_BYTES
 
 SECRET = bytes(range(32))

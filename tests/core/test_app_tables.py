@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bitcloud_net.core.app_tables import FIRST_NUMBER, parse_definition, table_number
 from bitcloud_net.core.errors import BadInput, Malformed
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import AppBody, app_body
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import Column, ColumnType, Exposure, Role
+from bitcloud_net.core.nodepool.app_tables import FIRST_NUMBER, parse_definition, table_number
+from bitcloud_net.core.nodepool.row_bodies import AppBody, app_body
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import Column, ColumnType, Exposure, Role
 
 CHESS: dict[str, Any] = {
     "name": "chess",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bitcloud_net.core.audience import Standing, audience_of, may_see
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Exposure, Table
+from bitcloud_net.core.nodepool.audience import Standing, audience_of, may_see
+from bitcloud_net.core.nodepool.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Exposure, Table
 
 MARY, SHOP, GRID, STRANGER = (SigningKey(name * 32) for name in (b"m", b"p", b"g", b"s"))
 BODIES = {

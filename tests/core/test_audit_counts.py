@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from bitcloud_net.core.audit import LEAVES_PER_PERIOD, SUSPECT_LEAVES, leaves_to_ask
-from bitcloud_net.core.tables import DAY_PERIODS
+from bitcloud_net.core.nodepool.tables import DAY_PERIODS
+from bitcloud_net.core.trust.audit import LEAVES_PER_PERIOD, SUSPECT_LEAVES, leaves_to_ask
 
 THREE_DAYS = 3 * DAY_PERIODS
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitcloud_net.core import encoding
-from bitcloud_net.core.audit import LACKS, MAX_PATH, Question, Shown, Statement
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.false_claims import BlockClaim, ClaimKind, refute
 from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.trust.audit import LACKS, MAX_PATH, Question, Shown, Statement
+from bitcloud_net.core.trust.false_claims import BlockClaim, ClaimKind, refute
 
 HASHES = st.binary(min_size=32, max_size=32)
 PATHS = st.lists(HASHES, max_size=MAX_PATH).map(tuple)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitcloud_net.core import beacons
-from bitcloud_net.core.beacon_book import MAX_SPEAKERS, BeaconBook
-from bitcloud_net.core.beacons import EXCLUDED_PERIODS, Word, mark_of, promise_of, secret_of
 from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.trust import beacons
+from bitcloud_net.core.trust.beacon_book import MAX_SPEAKERS, BeaconBook
+from bitcloud_net.core.trust.beacons import EXCLUDED_PERIODS, Word, mark_of, promise_of, secret_of
 
 from .committee import START, Member, book_of, changed, town
 

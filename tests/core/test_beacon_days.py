@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.beacon_book import BeaconBook
-from bitcloud_net.core.beacon_days import Days, elect, packed, remembered, unpacked
-from bitcloud_net.core.beacons import (
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.nodepool.tables import DAY_PERIODS
+from bitcloud_net.core.trust.beacon_book import BeaconBook
+from bitcloud_net.core.trust.beacon_days import Days, elect, packed, remembered, unpacked
+from bitcloud_net.core.trust.beacons import (
     COMMITTEE_SEATS,
     DAYS_PER_ROW,
     Committee,
@@ -20,9 +22,7 @@ from bitcloud_net.core.beacons import (
     period_of_day,
     seat,
 )
-from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Candidate
-from bitcloud_net.core.tables import DAY_PERIODS
+from bitcloud_net.core.trust.lots import Candidate
 
 DAY = 20_000
 BEGIN = DAY * DAY_PERIODS

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.caps import MAX_CAP_CHARS, ReadCap, VerifyCap, parse_cap
 from bitcloud_net.core.errors import BadInput, Malformed
+from bitcloud_net.core.files.caps import MAX_CAP_CHARS, ReadCap, VerifyCap, parse_cap
 from tests.core.properties import hashes, quick
 
 

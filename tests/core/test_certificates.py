@@ -10,14 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitcloud_net.core.bodies.certificates import REVOKED, CertificateBody, CertificateKind
-from bitcloud_net.core.certificates import MAX_CHAIN, Certificate, certificate_of, chain, in_force
-from bitcloud_net.core.certificates import key_of as suffix_of
 from bitcloud_net.core.errors import Malformed, Refused
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.tables import Table
-from bitcloud_net.core.verdicts import FaultReason
+from bitcloud_net.core.nodepool.bodies.certificates import REVOKED, CertificateBody, CertificateKind
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.tables import Table
+from bitcloud_net.core.trust.certificates import (
+    MAX_CHAIN,
+    Certificate,
+    certificate_of,
+    chain,
+    in_force,
+)
+from bitcloud_net.core.trust.certificates import key_of as suffix_of
+from bitcloud_net.core.trust.verdicts import FaultReason
 
 NODE, USER, TRUST, MERGE, DELEGATE = CertificateKind
 NOW = 1_000

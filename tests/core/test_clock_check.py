@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bitcloud_net.core.clock_check import FAULT_S, REFUSE_S, WARN_S, behind_s, may_compare
+from bitcloud_net.core.trust.clock_check import FAULT_S, REFUSE_S, WARN_S, behind_s, may_compare
 
 
 def test_the_limits() -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core import erasure, isal
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import Coder, get_coder, use_engine, zfec_matrix
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.files import erasure, isal
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import Coder, get_coder, use_engine, zfec_matrix
 from tests.core.properties import codes, quick
 
 LIBRARY = isal.load()
@@ -123,7 +123,7 @@ def test_bad_sets_end_in_time() -> None:
     not.
     """
     program = """
-from bitcloud_net.core.erasure import Coder
+from bitcloud_net.core.files.erasure import Coder
 from bitcloud_net.core.errors import Malformed
 from tests.core.test_erasure import BAD_SETS
 for blocks in BAD_SETS.values():

@@ -7,21 +7,23 @@ from random import Random
 
 import pytest
 
-from bitcloud_net.core import audit, encoding, merkle
-from bitcloud_net.core.audit import Question, Shown, Statement
-from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.false_claims import (
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import content_id
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.share import HEADER_BYTES
+from bitcloud_net.core.keys import NodeId, SigningKey
+from bitcloud_net.core.trust import audit
+from bitcloud_net.core.trust.audit import Question, Shown, Statement
+from bitcloud_net.core.trust.false_claims import (
     BLOCK_KIND,
     BlockClaim,
     ClaimKind,
     refute,
     signed_claim,
 )
-from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.manifest import content_id
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.share import HEADER_BYTES
 from bitcloud_net.core.units import LEAF_BYTES, MIB
 
 from .shares import store

@@ -8,10 +8,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.audience import audience_of
-from bitcloud_net.core.bodies.heads import MAX_HEAD_TABLES, PUBLIC_HEAD, HeadBody, TableHead
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.heads import (
+from bitcloud_net.core.nodepool.audience import audience_of
+from bitcloud_net.core.nodepool.bodies.heads import (
+    MAX_HEAD_TABLES,
+    PUBLIC_HEAD,
+    HeadBody,
+    TableHead,
+)
+from bitcloud_net.core.nodepool.heads import (
     COUNTED_TABLES,
     Completeness,
     CountedRow,
@@ -20,8 +25,8 @@ from bitcloud_net.core.heads import (
     compare,
     table_head,
 )
-from bitcloud_net.core.row_bodies import body_value, parse_body
-from bitcloud_net.core.table_rules import RULES, Exposure, Table
+from bitcloud_net.core.nodepool.row_bodies import body_value, parse_body
+from bitcloud_net.core.nodepool.table_rules import RULES, Exposure, Table
 
 from .properties import hashes, quick
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bitcloud_net.core.health import ShareHealth, classify
+from bitcloud_net.core.files.health import ShareHealth, classify
 from bitcloud_net.views import HealthState
 
 

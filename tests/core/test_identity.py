@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.identity import (
+from bitcloud_net.core.nodepool.table_rules import Role
+from bitcloud_net.core.trust.identity import (
     PRIVATE_DIFFICULTY,
     PUBLIC_DIFFICULTY,
     Difficulty,
@@ -18,7 +19,6 @@ from bitcloud_net.core.identity import (
     network_id,
     puzzle_for,
 )
-from bitcloud_net.core.table_rules import Role
 
 KEY = b"k" * 32
 BEACON = b"b" * 32

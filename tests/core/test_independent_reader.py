@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.manifest import build_inline, content_id
-from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import build_inline, content_id
+from bitcloud_net.core.files.sealing import FileKeys
 from tests import independent_reader as reader
 from tests.core.shares import SECRET, Stored, store
 

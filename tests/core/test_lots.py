@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Candidate, Electorate, draw, neighbourhood_of
+from bitcloud_net.core.trust.lots import Candidate, Electorate, draw, neighbourhood_of
 
 NOW = 10_000
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.manifest import (
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import (
     MAGIC,
     MAX_MANIFEST_BYTES,
     FileHeader,
@@ -20,7 +20,7 @@ from bitcloud_net.core.manifest import (
     open_inline,
     parse_manifest,
 )
-from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.files.sealing import FileKeys
 from bitcloud_net.core.units import MAX_ROW_BYTES, SEGMENT_BYTES
 from tests.core.properties import codes, hashes, quick
 

@@ -10,8 +10,8 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core import merkle
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.files import merkle
 from bitcloud_net.core.units import LEAF_BYTES
 from tests.core.properties import hashes, quick
 

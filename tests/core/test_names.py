@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.names import (
+from bitcloud_net.core.files.names import (
     MAX_NAME_BYTES,
     System,
     collision_key,

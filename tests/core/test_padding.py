@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.padding import MAX_FILE_BYTES, inline_padded_size, padded_size
+from bitcloud_net.core.files.padding import MAX_FILE_BYTES, inline_padded_size, padded_size
 from bitcloud_net.core.units import SEGMENT_BYTES
 from tests.core.properties import quick
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing, assign, may_ask, position_of
+from bitcloud_net.core.nodepool.partners import NodeRing, assign, may_ask, position_of
 
 NODES = st.sets(st.binary(min_size=32, max_size=32).map(NodeId), max_size=60)
 

@@ -12,8 +12,7 @@ import pytest
 from blake3 import blake3
 
 from bitcloud_net.core.errors import Unavailable
-from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.placement import (
+from bitcloud_net.core.files.placement import (
     ARCHIVE,
     ECONOMY,
     STANDARD,
@@ -26,6 +25,7 @@ from bitcloud_net.core.placement import (
     survival,
     survival_exact,
 )
+from bitcloud_net.core.keys import NodeId
 
 NODES = [NodeId(blake3(bytes([number])).digest()) for number in range(40)]
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.files.receipt import MAGIC, MAX_RECEIPT_BYTES, StorageReceipt
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.receipt import MAGIC, MAX_RECEIPT_BYTES, StorageReceipt
 from tests.core.properties import hashes, quick
 
 KEY = SigningKey(bytes(range(32)))

@@ -8,11 +8,11 @@ from itertools import combinations
 import pytest
 from blake3 import blake3
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.caps import ReadCap, parse_cap
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import get_coder
-from bitcloud_net.core.manifest import (
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.caps import ReadCap, parse_cap
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.manifest import (
     FileHeader,
     build_inline,
     build_manifest,
@@ -21,9 +21,9 @@ from bitcloud_net.core.manifest import (
     open_inline,
     parse_manifest,
 )
-from bitcloud_net.core.sealing import FileKeys
-from bitcloud_net.core.segment import decode_and_open
-from bitcloud_net.core.share import HEADER_BYTES, ShareHeader, ShareTrailer, check_trailer
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.files.segment import decode_and_open
+from bitcloud_net.core.files.share import HEADER_BYTES, ShareHeader, ShareTrailer, check_trailer
 from tests.core.shares import SECRET, store
 
 

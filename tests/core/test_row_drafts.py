@@ -6,9 +6,9 @@ import pytest
 
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_drafts import Draft, draft_row
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_drafts import Draft, draft_row
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import Table
 from tests.core.row_samples import GRID, PERIOD, SAMPLES, SHOP
 
 SAMPLE = SAMPLES[Table.PUBLISHER_CONTRACT]

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from bitcloud_net.core.bodies.fields import fields_of
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.form import RowForm
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.row_forms import row_forms
-from bitcloud_net.core.row_json import body_from_json
+from bitcloud_net.core.nodepool.bodies.fields import fields_of
+from bitcloud_net.core.nodepool.form import RowForm
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.row_forms import row_forms
+from bitcloud_net.core.nodepool.row_json import body_from_json
 
 RULES = {kind.rule.name: kind for kind in KINDS.values()}
 

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitcloud_net.core import keys
-from bitcloud_net.core.bodies.fields import (
+from bitcloud_net.core.errors import BadInput, Malformed
+from bitcloud_net.core.nodepool.bodies.fields import (
     Body,
     Integer,
     fields_of,
 )
-from bitcloud_net.core.errors import BadInput, Malformed
-from bitcloud_net.core.row_bodies import KINDS, body_value, parse_body
-from bitcloud_net.core.row_json import body_from_json
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.row_bodies import KINDS, body_value, parse_body
+from bitcloud_net.core.nodepool.row_json import body_from_json
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from tests.core.row_samples import SAMPLES, as_json, plain_body
 from tests.core.row_strategies import near
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bitcloud_net.core import encoding, keys
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import (
+from bitcloud_net.core.nodepool.row_bodies import (
     Body,
     FileBody,
     FolderBody,
@@ -22,8 +22,8 @@ from bitcloud_net.core.row_bodies import (
     UserBody,
     parents_of,
 )
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Role, Table
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Role, Table
 
 OWNER = SigningKey(b"o" * 32)
 OTHER = SigningKey(b"p" * 32)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.sealing import (
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.sealing import (
     SEAL_BYTES,
     FileKeys,
     open_box,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import get_coder
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.sealing import SEAL_BYTES, FileKeys
-from bitcloud_net.core.segment import (
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.sealing import SEAL_BYTES, FileKeys
+from bitcloud_net.core.files.segment import (
     CodedSegment,
     check_block,
     decode_and_open,

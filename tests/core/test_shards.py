@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.shards import (
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.shards import (
     EVERYWHERE,
     LIGHT,
     MAX_DEPTH,
@@ -21,7 +21,7 @@ from bitcloud_net.core.shards import (
     shard_of,
     shared_span,
 )
-from bitcloud_net.core.table_rules import RULES, Exposure, Table
+from bitcloud_net.core.nodepool.table_rules import RULES, Exposure, Table
 
 PLACES = st.integers(0, 2**256 - 1)
 DEPTHS = st.integers(0, MAX_DEPTH)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.manifest import build_inline, content_id
-from bitcloud_net.core.padding import padded_size
-from bitcloud_net.core.sealing import FileKeys
-from bitcloud_net.core.segment import check_block
-from bitcloud_net.core.share import (
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import build_inline, content_id
+from bitcloud_net.core.files.padding import padded_size
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.files.segment import check_block
+from bitcloud_net.core.files.share import (
     FOOTER_BYTES,
     HEADER_BYTES,
     ShareFooter,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.table_rules import (
+from bitcloud_net.core.nodepool.table_rules import (
     PROOFS,
     RULES,
     SYNCED_TABLES,

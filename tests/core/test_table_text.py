@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitcloud_net.core.table_text import csv_text, distinct, json_objects, json_text, plain_cell
+from bitcloud_net.core.nodepool.table_text import (
+    csv_text,
+    distinct,
+    json_objects,
+    json_text,
+    plain_cell,
+)
 
 CELLS = st.one_of(
     st.none(),

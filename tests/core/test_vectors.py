@@ -11,21 +11,19 @@ import pytest
 from blake3 import blake3
 
 import bitcloud_net.core
-from bitcloud_net.core import caps, merkle, padding, placement
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import Coder
 from bitcloud_net.core.errors import BitcloudError
-from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.manifest import (
+from bitcloud_net.core.files import caps, merkle, padding, placement
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import Coder
+from bitcloud_net.core.files.manifest import (
     Manifest,
     content_id,
     open_header,
     open_inline,
     parse_manifest,
 )
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.recovery import Role, role_secret, seed_from_words, words_from_seed
-from bitcloud_net.core.sealing import (
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.sealing import (
     FileKeys,
     open_box,
     open_segment,
@@ -33,8 +31,10 @@ from bitcloud_net.core.sealing import (
     seal_segment,
     segment_hash,
 )
-from bitcloud_net.core.segment import check_block
-from bitcloud_net.core.share import HEADER_BYTES, ShareHeader, ShareTrailer, check_trailer
+from bitcloud_net.core.files.segment import check_block
+from bitcloud_net.core.files.share import HEADER_BYTES, ShareHeader, ShareTrailer, check_trailer
+from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.recovery import Role, role_secret, seed_from_words, words_from_seed
 from tests import independent_reader as reader
 from tests.vectors.common import leaf, pattern
 from tests.vectors.make_vectors import HERE, MAKERS, text_of

@@ -11,8 +11,8 @@ from random import Random
 import pytest
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Candidate, Electorate, Lot
-from bitcloud_net.core.verdicts import (
+from bitcloud_net.core.trust.lots import Candidate, Electorate, Lot
+from bitcloud_net.core.trust.verdicts import (
     Ban,
     FaultReason,
     Statement,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.lots import Candidate, draw
-from bitcloud_net.core.weights import (
+from bitcloud_net.core.trust.lots import Candidate, draw
+from bitcloud_net.core.trust.weights import (
     FAIR_TIMES,
     FULL_WEIGHT_PPM,
     fair_number,

@@ -12,8 +12,8 @@ from nacl.bindings import (
     crypto_aead_xchacha20poly1305_ietf_encrypt,
 )
 
-from bitcloud_net.core import xchacha
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.files import xchacha
 from tests.core.properties import hashes, quick
 
 

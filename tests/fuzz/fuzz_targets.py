@@ -13,8 +13,8 @@ from importlib import resources
 import nacl.bindings
 
 from bitcloud_net.core.errors import Malformed, Unavailable
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from bitcloud_net.core.units import KIB, MIB
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from bitcloud_net.wire.memory_budget import MemoryBudget

@@ -11,15 +11,15 @@ from random import Random
 import trio
 
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.meeting import Meeting
-from bitcloud_net.core.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.shards import DepthRule
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.meeting import Meeting
+from bitcloud_net.core.nodepool.row_bodies import FileBody, FolderBody, PlacementBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.shards import DepthRule
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import NewRow, RowStore, number_alone, open_row_store
-from bitcloud_net.services.syncer import Syncer
+from bitcloud_net.services.nodepool.syncer import Syncer
 from bitcloud_net.wire.range_index import RangeIndex
 
 NOW = 2_900_000

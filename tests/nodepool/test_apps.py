@@ -12,18 +12,18 @@ import pytest
 import trio
 from grids import NOW, FixedClock, key_of, on_the_spot, open_member, until, view_of
 
-from bitcloud_net.core.app_tables import AppDefinition, parse_definition
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.row_bodies import AppBody, DefinitionBody, NodeBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.nodepool.app_tables import AppDefinition, parse_definition
+from bitcloud_net.core.nodepool.row_bodies import AppBody, DefinitionBody, NodeBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import Role, Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool import acceptance, row_check
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
-from bitcloud_net.services.app_carrier import AppCarrier
+from bitcloud_net.services.nodepool.app_carrier import AppCarrier
 
 MARY = key_of("mary")
 COLUMNS = [

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bitcloud_net.core import audit
-from bitcloud_net.core.audit import Statement
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.false_claims import ClaimKind, refute
 from bitcloud_net.core.keys import NodeId, SigningKey, verify
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
+from bitcloud_net.core.trust import audit
+from bitcloud_net.core.trust.audit import Statement
+from bitcloud_net.core.trust.false_claims import ClaimKind, refute
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.row_store import FREE
 from bitcloud_net.wire import audit_session as wire

@@ -16,10 +16,10 @@ import pytest
 from grids import FixedClock, on_the_spot
 
 from bitcloud_net.core import keys
-from bitcloud_net.core.bodies.fields import Text, fields_of
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Exposure, Role, Table
+from bitcloud_net.core.nodepool.bodies.fields import Text, fields_of
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import RULES, Exposure, Role, Table
 from bitcloud_net.nodepool import waiting_room
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries

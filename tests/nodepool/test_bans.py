@@ -12,17 +12,17 @@ from grids import NOW, FixedClock, key_of, on_the_spot, view_of
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.lots import draw
-from bitcloud_net.core.row_bodies import FaultBody, NodeBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, Role, Table
-from bitcloud_net.core.verdicts import Ban, FaultReason
+from bitcloud_net.core.nodepool.row_bodies import FaultBody, NodeBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import PROOFS, Role, Table
+from bitcloud_net.core.trust.lots import draw
+from bitcloud_net.core.trust.verdicts import Ban, FaultReason
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, number_alone, open_row_store
-from bitcloud_net.services.auditor import Auditor
-from bitcloud_net.services.judge import Judge
+from bitcloud_net.services.trust.auditor import Auditor
+from bitcloud_net.services.trust.judge import Judge
 
 KEYS = [key_of(f"node {at}") for at in range(10)]
 TARGET = KEYS[0]

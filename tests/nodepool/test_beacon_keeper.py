@@ -16,16 +16,16 @@ import pytest
 import trio
 from grids import FixedClock, key_of, on_the_spot
 
-from bitcloud_net.core import beacons
-from bitcloud_net.core.beacons import COMMITTEE_SEATS, period_of_day
-from bitcloud_net.core.identity import day_of
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.table_rules import DAY_PERIODS, Role, Table
+from bitcloud_net.core.trust import beacons
+from bitcloud_net.core.trust.beacons import COMMITTEE_SEATS, period_of_day
+from bitcloud_net.core.trust.identity import day_of
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
-from bitcloud_net.services.beacon_keeper import BeaconKeeper
-from bitcloud_net.services.beacons import Beacons
+from bitcloud_net.services.trust.beacon_keeper import BeaconKeeper
+from bitcloud_net.services.trust.beacons import Beacons
 from bitcloud_net.testing.inline_threads import inline_threads
 
 NODE = NodeBody(name="", roles=Role.NODE, addresses=(), capacity=1, used=0)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from grids import NOW, FixedClock, key_of, on_the_spot
 
-from bitcloud_net.core.beacons import WORD_LIFE_PERIODS, Word
-from bitcloud_net.core.identity import day_of
-from bitcloud_net.core.row_bodies import BeaconBody, NodeBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import NODE_LIFE_PERIODS, Role, Table
+from bitcloud_net.core.nodepool.row_bodies import BeaconBody, NodeBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import NODE_LIFE_PERIODS, Role, Table
+from bitcloud_net.core.trust.beacons import WORD_LIFE_PERIODS, Word
+from bitcloud_net.core.trust.identity import day_of
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries, word_of
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from grids import FixedClock, on_the_spot
 
-from bitcloud_net.core.audience import Standing
-from bitcloud_net.core.bodies.certificates import REVOKED, CertificateBody, CertificateKind
-from bitcloud_net.core.bodies.contracts import ContractState
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import (
+from bitcloud_net.core.nodepool.audience import Standing
+from bitcloud_net.core.nodepool.bodies.certificates import REVOKED, CertificateBody, CertificateKind
+from bitcloud_net.core.nodepool.bodies.contracts import ContractState
+from bitcloud_net.core.nodepool.row_bodies import (
     FileBody,
     FolderBody,
     UserBody,
 )
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
 from bitcloud_net.nodepool.standing import standing_of

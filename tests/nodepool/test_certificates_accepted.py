@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from grids import NOW, FixedClock, key_of, on_the_spot
 
-from bitcloud_net.core.audience import EVERYBODY, audience_of
-from bitcloud_net.core.bodies.certificates import CertificateBody, CertificateKind
-from bitcloud_net.core.certificates import key_of as suffix_of
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import rule_of
-from bitcloud_net.core.tables import YEAR_PERIODS, Role, Table
-from bitcloud_net.core.verdicts import Ban, FaultReason
+from bitcloud_net.core.nodepool.audience import EVERYBODY, audience_of
+from bitcloud_net.core.nodepool.bodies.certificates import CertificateBody, CertificateKind
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import rule_of
+from bitcloud_net.core.nodepool.tables import YEAR_PERIODS, Role, Table
+from bitcloud_net.core.trust.certificates import key_of as suffix_of
+from bitcloud_net.core.trust.verdicts import Ban, FaultReason
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store

@@ -11,8 +11,8 @@ import trio
 from grids import NOW, FixedClock, files, key_of, on_the_spot, write_person
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.table_rules import Role, Table
 from bitcloud_net.nodepool import console as console_module
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.row_store import open_row_store

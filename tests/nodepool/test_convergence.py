@@ -11,9 +11,9 @@ from grids import NOW, FixedClock, key_of, on_the_spot, view_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bitcloud_net.core.row_bodies import Body, FileBody, FolderBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.row_bodies import Body, FileBody, FolderBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from bitcloud_net.nodepool.row_store import open_row_store
 
 PEOPLE = [key_of("ann"), key_of("bob")]

@@ -15,9 +15,9 @@ import pytest
 from grids import FixedClock, files, key_of, on_the_spot, raws_of, write_person
 
 from bitcloud_net.core.errors import LocalFault
-from bitcloud_net.core.row_bodies import UserBody
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import open_row_store
 
@@ -177,8 +177,8 @@ import sys, trio
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from bitcloud_net.core.errors import Unavailable
-from bitcloud_net.core.row_bodies import UserBody
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import UserBody
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.nodepool.row_store import open_row_store
 from grids import FixedClock, key_of
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitcloud_net.core.bodies.fields import fields_of
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.row_bodies import KINDS, parse_body
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.bodies.fields import fields_of
+from bitcloud_net.core.nodepool.row_bodies import KINDS, parse_body
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.nodepool.outcome import SENDERS_FAULT
 from bitcloud_net.nodepool.typed_tables import apply_row, remove_row
 from tests.core.row_samples import SAMPLES, plain_body

@@ -14,16 +14,16 @@ import pytest
 import trio
 from grids import NOW, FixedClock, Member, key_of, open_member, raws_of, until, view_of
 
-from bitcloud_net.core import mandates
-from bitcloud_net.core.audience import EVERYBODY, audience_of
-from bitcloud_net.core.bodies.certificates import CertificateBody, CertificateKind
-from bitcloud_net.core.certificates import key_of as certificate_key
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.mandates import Mandate
-from bitcloud_net.core.row_bodies import FolderBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, Table, rule_of
+from bitcloud_net.core.nodepool import mandates
+from bitcloud_net.core.nodepool.audience import EVERYBODY, audience_of
+from bitcloud_net.core.nodepool.bodies.certificates import CertificateBody, CertificateKind
+from bitcloud_net.core.nodepool.mandates import Mandate
+from bitcloud_net.core.nodepool.row_bodies import FolderBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import PROOFS, Table, rule_of
+from bitcloud_net.core.trust.certificates import key_of as certificate_key
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.net.network import ProtocolId, Stream
 from bitcloud_net.nodepool.outcome import Fate

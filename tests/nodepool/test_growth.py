@@ -12,10 +12,10 @@ import trio
 from grids import FixedClock, Member, connect_all, key_of, open_member, until
 
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.shards import Depth, DepthRule, kept_span
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.shards import Depth, DepthRule, kept_span
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool import sample
 from bitcloud_net.wire.range_index import id_of

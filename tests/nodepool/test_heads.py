@@ -22,11 +22,11 @@ from grids import (
     write_person,
 )
 
-from bitcloud_net.core.audience import audience_of
-from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
-from bitcloud_net.core.heads import WHOLE, Comparison, Completeness
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import (
+from bitcloud_net.core.nodepool.audience import audience_of
+from bitcloud_net.core.nodepool.bodies.heads import PUBLIC_HEAD
+from bitcloud_net.core.nodepool.heads import WHOLE, Comparison, Completeness
+from bitcloud_net.core.nodepool.row_bodies import (
     FileBody,
     FolderBody,
     HeadBody,
@@ -35,15 +35,15 @@ from bitcloud_net.core.row_bodies import (
     UserBody,
     body_value,
 )
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Role, Table
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Role, Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool.head_reads import HeadReads
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store
 from bitcloud_net.protocols.known_nodes import KnownNodes
-from bitcloud_net.services.head_keeper import GATHER_S, HeadKeeper
-from bitcloud_net.services.head_watcher import GRACE_S, HeadWatcher
+from bitcloud_net.services.nodepool.head_keeper import GATHER_S, HeadKeeper
+from bitcloud_net.services.nodepool.head_watcher import GRACE_S, HeadWatcher
 from bitcloud_net.testing.mischief import leave_out
 from tests.core.row_samples import SAMPLES
 

@@ -13,15 +13,15 @@ from grids import FixedClock, Member, key_of, open_member, until, write_person
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Unavailable
-from bitcloud_net.core.row_bodies import UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.core.units import MIB
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.net.network import ProtocolId, Stream
 from bitcloud_net.protocols import pace, sync_ledger
 from bitcloud_net.protocols.sync_ledger import Budget
-from bitcloud_net.services import syncer
+from bitcloud_net.services.nodepool import syncer
 from bitcloud_net.wire import negentropy
 from bitcloud_net.wire import sync_session as wire
 from bitcloud_net.wire.frames import FrameParser, pack_frame

@@ -12,18 +12,18 @@ from grids import NOW, FixedClock, key_of, on_the_spot, raws_of, view_of
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Unavailable
-from bitcloud_net.core.identity import Admission, Difficulty, day_of
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.row_bodies import IdentityBody, NodeBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, RULES, Role, Table
+from bitcloud_net.core.nodepool.row_bodies import IdentityBody, NodeBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import PROOFS, RULES, Role, Table
+from bitcloud_net.core.trust.identity import Admission, Difficulty, day_of
 from bitcloud_net.nodepool import proofs
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
-from bitcloud_net.services.identity_checker import IdentityChecker
-from bitcloud_net.services.identity_keeper import IdentityKeeper
+from bitcloud_net.services.trust.identity_checker import IdentityChecker
+from bitcloud_net.services.trust.identity_keeper import IdentityKeeper
 from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress
 
 MARY = key_of("mary")

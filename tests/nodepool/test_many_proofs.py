@@ -9,12 +9,12 @@ from random import Random
 import pytest
 from grids import NOW, FixedClock, key_of, on_the_spot
 
-from bitcloud_net.core.false_claims import ClaimKind
+from bitcloud_net.core.files.receipt import StorageReceipt
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.row_bodies import NodeBody, UserBody
-from bitcloud_net.core.rows import make_row
-from bitcloud_net.core.table_rules import PROOFS, Role, Table
+from bitcloud_net.core.nodepool.row_bodies import NodeBody, UserBody
+from bitcloud_net.core.nodepool.rows import make_row
+from bitcloud_net.core.nodepool.table_rules import PROOFS, Role, Table
+from bitcloud_net.core.trust.false_claims import ClaimKind
 from bitcloud_net.nodepool import proofs
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.proofs import Proof

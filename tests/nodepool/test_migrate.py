@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from grids import FixedClock, key_of, on_the_spot
 
-from bitcloud_net.core.row_bodies import UserBody
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import UserBody
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import open_row_store
 

@@ -9,15 +9,15 @@ import pytest
 from grids import NOW, FixedClock, key_of, on_the_spot
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.identity import Admission, Difficulty, day_of
-from bitcloud_net.core.row_bodies import IdentityBody, NodeBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.tables import DAY_PERIODS, Role, Table
-from bitcloud_net.core.verdicts import Ban
+from bitcloud_net.core.nodepool.row_bodies import IdentityBody, NodeBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.tables import DAY_PERIODS, Role, Table
+from bitcloud_net.core.trust.identity import Admission, Difficulty, day_of
+from bitcloud_net.core.trust.verdicts import Ban
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
-from bitcloud_net.services.identity_keeper import IdentityKeeper
+from bitcloud_net.services.trust.identity_keeper import IdentityKeeper
 from bitcloud_net.transfer.mining import IdentityMiner
 
 MARY = key_of("mary")

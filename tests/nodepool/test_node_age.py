@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from grids import NOW, FixedClock, key_of, on_the_spot
 
-from bitcloud_net.core.identity import Admission, Difficulty, day_of
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import Body, IdentityBody, NodeBody
-from bitcloud_net.core.rows import make_row
-from bitcloud_net.core.table_rules import NODE_LIFE_PERIODS, Role, Table
+from bitcloud_net.core.nodepool.row_bodies import Body, IdentityBody, NodeBody
+from bitcloud_net.core.nodepool.rows import make_row
+from bitcloud_net.core.nodepool.table_rules import NODE_LIFE_PERIODS, Role, Table
+from bitcloud_net.core.trust.identity import Admission, Difficulty, day_of
 from bitcloud_net.nodepool.node_age import MEMORY_PERIODS
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store

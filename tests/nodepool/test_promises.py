@@ -13,10 +13,10 @@ from grids import NOW, FixedClock, Member, connect_all, key_of, open_member, unt
 
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import FaultBody, NodeBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, Role, Table
-from bitcloud_net.core.verdicts import FaultReason
+from bitcloud_net.core.nodepool.row_bodies import FaultBody, NodeBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import PROOFS, Role, Table
+from bitcloud_net.core.trust.verdicts import FaultReason
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool.fault_room import MAX_FAULTS
 

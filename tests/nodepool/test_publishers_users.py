@@ -12,9 +12,9 @@ from grids import NOW, FixedClock, key_of, on_the_spot
 
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import Body, FileBody, FolderBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.tables import Table
+from bitcloud_net.core.nodepool.row_bodies import Body, FileBody, FolderBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.tables import Table
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
 from tests.core.row_samples import SAMPLES

@@ -14,19 +14,19 @@ from grids import NOW, Member, files, key_of, open_member, write_person
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Refused, Unavailable
-from bitcloud_net.core.heads import CountedRow, table_head
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import NodeRing, position_of
-from bitcloud_net.core.row_bodies import HeadBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Table, rule_of
+from bitcloud_net.core.nodepool.heads import CountedRow, table_head
+from bitcloud_net.core.nodepool.partners import NodeRing, position_of
+from bitcloud_net.core.nodepool.row_bodies import HeadBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Table, rule_of
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import ProtocolId
 from bitcloud_net.nodepool.shelf import Shelf
 from bitcloud_net.protocols.known_nodes import KnownNodes
 from bitcloud_net.protocols.row_read import RowAsker, answer
-from bitcloud_net.services.row_reader import RowReader
-from bitcloud_net.services.row_server import MAX_SERVED_PER_PEER, RowServer
+from bitcloud_net.services.nodepool.row_reader import RowReader
+from bitcloud_net.services.nodepool.row_server import MAX_SERVED_PER_PEER, RowServer
 from bitcloud_net.testing.inline_threads import inline_threads
 from bitcloud_net.wire.row_read import PROTOCOL
 
@@ -278,7 +278,7 @@ async def test_rows_of_parties_are_not_told_to_others(
 async def test_a_reader_has_a_budget_and_few_streams(
     tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bitcloud_net.services.row_server.BUDGET_BYTES", 2_000)
+    monkeypatch.setattr("bitcloud_net.services.nodepool.row_server.BUDGET_BYTES", 2_000)
     async with open_grid(tmp_path, 1) as grid:
         (node,) = grid.nodes
         await give(node, [user("Mary", 1)])

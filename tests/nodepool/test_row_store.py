@@ -13,9 +13,9 @@ from grids import NOW, FixedClock, files, key_of, on_the_spot, raws_of, view_of,
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import BadInput, Malformed, Unavailable
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import Body, FileBody, FolderBody, NodeBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import PROOFS, RULES, Role, Table
+from bitcloud_net.core.nodepool.row_bodies import Body, FileBody, FolderBody, NodeBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import PROOFS, RULES, Role, Table
 from bitcloud_net.nodepool import acceptance, waiting_room
 from bitcloud_net.nodepool.outcome import Fate, Outcome, RowsChanged
 from bitcloud_net.nodepool.proofs import PROOF_LIFE_PERIODS, Proof, ProofKind

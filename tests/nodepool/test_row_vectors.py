@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.row_json import body_from_json
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES
+from bitcloud_net.core.nodepool.row_json import body_from_json
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import RULES
 from tests.vectors import make_row_vectors as program
 
 VECTORS: dict[str, Any] = json.loads(program.PATH.read_text("utf-8"))

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from grids import FixedClock, on_the_spot
 
-from bitcloud_net.core.audience import EVERYBODY, Standing, audience_of, may_see
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Exposure, Table, TableRule
+from bitcloud_net.core.nodepool.audience import EVERYBODY, Standing, audience_of, may_see
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Exposure, Table, TableRule
 from bitcloud_net.nodepool import acceptance
 from bitcloud_net.nodepool.outcome import Fate, Outcome
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store

@@ -11,8 +11,8 @@ import trio
 from grids import NOW, FixedClock, Member, key_of, open_member
 
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.rows import make_row
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.rows import make_row
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import ProtocolId
 from bitcloud_net.nodepool.synced_set import Entry, SyncedSet

@@ -10,8 +10,8 @@ import pytest
 from grids import NOW, FixedClock, key_of, on_the_spot, write_person
 
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.row_bodies import PlacementBody
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import PlacementBody
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.nodepool import share_claims
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import NewRow, RowStore, open_row_store

@@ -13,12 +13,12 @@ import pytest
 import trio
 from grids import Member, connect_all, key_of, open_member, until
 
-from bitcloud_net.core.app_tables import parse_definition
 from bitcloud_net.core.errors import BadInput, Unavailable
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.partners import position_of
-from bitcloud_net.core.row_bodies import AppBody, UserBody
-from bitcloud_net.core.table_rules import PROOFS, RULES, SyncKind, Table, TableRule
+from bitcloud_net.core.nodepool.app_tables import parse_definition
+from bitcloud_net.core.nodepool.partners import position_of
+from bitcloud_net.core.nodepool.row_bodies import AppBody, UserBody
+from bitcloud_net.core.nodepool.table_rules import PROOFS, RULES, SyncKind, Table, TableRule
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.protocols.sync_plan import HASTE, SyncPlan
 from tests.core.row_samples import SAMPLES

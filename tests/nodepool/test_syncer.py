@@ -10,8 +10,8 @@ import pytest
 import trio
 from grids import FixedClock, Member, connect_all, files, key_of, open_member, until, write_person
 
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.table_rules import Role, Table
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.table_rules import Role, Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import ProtocolId
 from bitcloud_net.wire.sync_session import PROTOCOL

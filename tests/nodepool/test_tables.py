@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from grids import FixedClock, on_the_spot
 
-from bitcloud_net.core.bodies.fields import Amount, Bytes, Many, Record, fields_of
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.table_rules import RULES, Exposure, Table
+from bitcloud_net.core.nodepool.bodies.fields import Amount, Bytes, Many, Record, fields_of
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.table_rules import RULES, Exposure, Table
 from bitcloud_net.nodepool.outcome import Fate
 from bitcloud_net.nodepool.row_store import RowStore, open_row_store
 from tests.core.row_samples import PERIOD, SAMPLES, before

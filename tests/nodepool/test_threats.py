@@ -31,10 +31,10 @@ import trio
 from grids import FixedClock, connect_all, key_of, on_the_spot, open_member
 
 from bitcloud_net.core import keys
-from bitcloud_net.core.bodies.fields import Text, fields_of
-from bitcloud_net.core.row_bodies import KINDS, FileBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.bodies.fields import Text, fields_of
+from bitcloud_net.core.nodepool.row_bodies import KINDS, FileBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool import waiting_room
 from bitcloud_net.nodepool.outcome import Fate

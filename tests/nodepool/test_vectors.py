@@ -12,12 +12,12 @@ import cbor2
 import pytest
 from blake3 import blake3
 
-from bitcloud_net.core import mandates
 from bitcloud_net.core.errors import Malformed
 from bitcloud_net.core.keys import NodeId, PublicKey
-from bitcloud_net.core.mandates import Mandate
-from bitcloud_net.core.rows import SignedRow
-from bitcloud_net.core.shards import Span, shared_span
+from bitcloud_net.core.nodepool import mandates
+from bitcloud_net.core.nodepool.mandates import Mandate
+from bitcloud_net.core.nodepool.rows import SignedRow
+from bitcloud_net.core.nodepool.shards import Span, shared_span
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.nodepool.row_store import FREE
 from bitcloud_net.wire import row_read as read

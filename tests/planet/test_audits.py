@@ -14,10 +14,10 @@ from trio.testing import MockClock
 
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.row_bodies import FaultBody
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import FaultBody
+from bitcloud_net.core.nodepool.table_rules import Table
+from bitcloud_net.core.trust.verdicts import FaultReason
 from bitcloud_net.core.units import MIB, PERIOD_S
-from bitcloud_net.core.verdicts import FaultReason
 from bitcloud_net.net.network import ProtocolId, StreamHandler
 from bitcloud_net.protocols.audit_server import AuditServer
 from bitcloud_net.testing.mischief import (

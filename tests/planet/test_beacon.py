@@ -8,11 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bitcloud_net.core.beacons import DAY_LEAD_PERIODS, period_of_day, secret_of
-from bitcloud_net.core.identity import day_of
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
+from bitcloud_net.core.trust.beacons import DAY_LEAD_PERIODS, period_of_day, secret_of
+from bitcloud_net.core.trust.identity import day_of
 from bitcloud_net.core.units import PERIOD_S
-from bitcloud_net.services.beacons import Beacons
+from bitcloud_net.services.trust.beacons import Beacons
 from bitcloud_net.testing.planet import Machine, World
 
 from .conftest import Open

@@ -9,21 +9,21 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.caps import ReadCap, parse_cap
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import get_coder
 from bitcloud_net.core.errors import BadInput, Unavailable
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.caps import ReadCap, parse_cap
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.layout import Layout
+from bitcloud_net.core.files.manifest import FileHeader, build_manifest, content_id
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.files.segment import seal_and_code
+from bitcloud_net.core.files.share import ShareHeader
+from bitcloud_net.core.files.tree import FileEntry
 from bitcloud_net.core.keys import NodeId
-from bitcloud_net.core.layout import Layout
-from bitcloud_net.core.manifest import FileHeader, build_manifest, content_id
-from bitcloud_net.core.sealing import FileKeys
-from bitcloud_net.core.segment import seal_and_code
-from bitcloud_net.core.share import ShareHeader
-from bitcloud_net.core.tree import FileEntry
 from bitcloud_net.core.units import LEAF_BYTES, MIB
 from bitcloud_net.protocols.share_client import ShareClients
-from bitcloud_net.services.library import StoredEntry
+from bitcloud_net.services.files.library import StoredEntry
 from bitcloud_net.testing.planet import Machine, World
 from bitcloud_net.wire.share_session import PutShare
 

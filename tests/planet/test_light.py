@@ -8,7 +8,7 @@ from random import Random
 import trio
 from trio.testing import MockClock
 
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.testing.mischief import leave_out
 from bitcloud_net.testing.planet import Machine, World, until
 

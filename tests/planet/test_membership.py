@@ -12,8 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, LocalFault
-from bitcloud_net.core.row_bodies import body_value
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import body_value
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.core.units import MIB
 from bitcloud_net.services.home import create_home, recovery_words
 from bitcloud_net.settings import load_settings, save_settings

@@ -11,7 +11,7 @@ import pytest
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.services.publisher import HOPELESS_FAILURES
+from bitcloud_net.services.files.publisher import HOPELESS_FAILURES
 from bitcloud_net.storage.local_file import PlannedFile
 from bitcloud_net.storage.own_files import OwnFiles
 from bitcloud_net.testing.planet import Machine, World, until

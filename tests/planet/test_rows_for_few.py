@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import FolderBody, UserBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.row_bodies import FolderBody, UserBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.net.network import ProtocolId, Stream
 from bitcloud_net.testing.planet import Machine
 from bitcloud_net.wire.sync_session import PROTOCOL

@@ -20,8 +20,8 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BitcloudError
+from bitcloud_net.core.trust.verdicts import FRAUD_BAN_PERIODS
 from bitcloud_net.core.units import PERIOD_S
-from bitcloud_net.core.verdicts import FRAUD_BAN_PERIODS
 from bitcloud_net.testing.mischief import (
     AnswersWithAnother,
     FlipsBytes,

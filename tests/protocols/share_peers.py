@@ -8,14 +8,14 @@ from random import Random
 
 import trio
 
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import get_coder
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import get_coder
+from bitcloud_net.core.files.manifest import FileHeader, build_manifest
+from bitcloud_net.core.files.merkle import root
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.files.segment import CodedSegment, seal_and_code
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.manifest import FileHeader, build_manifest
-from bitcloud_net.core.merkle import root
-from bitcloud_net.core.sealing import FileKeys
-from bitcloud_net.core.segment import CodedSegment, seal_and_code
-from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.net.network import Stream
 from bitcloud_net.protocols.share_client import PROTOCOL, ShareClient

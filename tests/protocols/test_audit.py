@@ -11,9 +11,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bitcloud_net.core import audit, merkle
-from bitcloud_net.core.audit import Question
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import (
     BadMessage,
     BadProof,
@@ -22,9 +19,13 @@ from bitcloud_net.core.errors import (
     Refused,
     Unavailable,
 )
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import content_id
+from bitcloud_net.core.files.share import HEADER_BYTES, ShareTrailer
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.manifest import content_id
-from bitcloud_net.core.share import HEADER_BYTES, ShareTrailer
+from bitcloud_net.core.trust import audit
+from bitcloud_net.core.trust.audit import Question
 from bitcloud_net.core.units import LEAF_BYTES, MIB
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import ProtocolId, Stream

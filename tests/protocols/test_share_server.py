@@ -12,11 +12,11 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import LocalFault, Unavailable
-from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
+from bitcloud_net.core.files.manifest import content_id
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import SigningKey, verify
-from bitcloud_net.core.manifest import content_id
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.trust.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.net.network import Stream
 from bitcloud_net.protocols import share_server

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bitcloud_net.core.keys import NodeId
+from bitcloud_net.core.trust.verdicts import Ban, FaultReason, Statement
 from bitcloud_net.core.units import PERIOD_S
-from bitcloud_net.core.verdicts import Ban, FaultReason, Statement
 from bitcloud_net.nodepool.queries import Case
-from bitcloud_net.services.ban_list import BanList
+from bitcloud_net.services.trust.ban_list import BanList
 from bitcloud_net.views import BanStatement
 
 OWN, OTHER, AUDITOR = (NodeId(bytes([at]) * 32) for at in range(3))

@@ -8,8 +8,6 @@ import pytest
 import trio
 import trio.testing
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import (
     BadMessage,
     BadProof,
@@ -18,15 +16,17 @@ from bitcloud_net.core.errors import (
     FloodLimitExceeded,
     PeerFault,
 )
-from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim, SaidBlock
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import content_id
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.manifest import content_id
-from bitcloud_net.core.table_rules import PROOFS
-from bitcloud_net.core.verdicts import FaultReason
+from bitcloud_net.core.nodepool.table_rules import PROOFS
+from bitcloud_net.core.trust.false_claims import BLOCK_KIND, BlockClaim, SaidBlock
+from bitcloud_net.core.trust.verdicts import FaultReason
 from bitcloud_net.nodepool.outcome import Outcome
 from bitcloud_net.nodepool.proofs import Proof, ProofKind
 from bitcloud_net.nodepool.row_store import FREE
-from bitcloud_net.services.complaints import MAX_REMEMBERED, Complaints
+from bitcloud_net.services.trust.complaints import MAX_REMEMBERED, Complaints
 from tests.core.shares import store
 
 NODE = SigningKey(b"\1" * 32)

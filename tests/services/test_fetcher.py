@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bitcloud_net.core.caps import ReadCap
 from bitcloud_net.core.errors import BadInput, Unavailable
+from bitcloud_net.core.files.caps import ReadCap
 from bitcloud_net.testing.planet import until
 from bitcloud_net.views import TransferState
 from tests.planet.acts import make_folder, read_folder, write

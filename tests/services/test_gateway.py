@@ -19,7 +19,7 @@ import trio.testing
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
 from bitcloud_net.net.tcp_listener import MAX_CONNECTIONS_PER_CLIENT
-from bitcloud_net.services.gateway import MAX_SITE_PORTS, Content, Gateway
+from bitcloud_net.services.files.gateway import MAX_SITE_PORTS, Content, Gateway
 from bitcloud_net.testing.http_client import HttpClient, HttpReply, MemorySource
 from bitcloud_net.wire.http_headers import SITE_CSP
 

@@ -9,11 +9,11 @@ import trio
 import trio.testing
 
 from bitcloud_net.core.errors import BadInput
-from bitcloud_net.core.identity import Admission, Difficulty
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.table_rules import Role
-from bitcloud_net.core.verdicts import FRAUD, Ban
-from bitcloud_net.services.joiner import Joiner
+from bitcloud_net.core.nodepool.table_rules import Role
+from bitcloud_net.core.trust.identity import Admission, Difficulty
+from bitcloud_net.core.trust.verdicts import FRAUD, Ban
+from bitcloud_net.services.trust.joiner import Joiner
 from bitcloud_net.views import MembershipChanged, MembershipState
 
 KEY = SigningKey(b"j" * 32)

@@ -9,10 +9,10 @@ import pytest
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, BitcloudError
-from bitcloud_net.core.row_bodies import UserBody
-from bitcloud_net.core.rows import make_row
-from bitcloud_net.core.table_rules import Table
-from bitcloud_net.services.library import fingerprint
+from bitcloud_net.core.nodepool.row_bodies import UserBody
+from bitcloud_net.core.nodepool.rows import make_row
+from bitcloud_net.core.nodepool.table_rules import Table
+from bitcloud_net.services.files.library import fingerprint
 from bitcloud_net.testing.planet import Machine, World
 from bitcloud_net.views import EntriesChanged, EntryKind, FolderContent
 from tests.planet.acts import read, write

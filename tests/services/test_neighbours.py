@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
 from bitcloud_net.net.memory_network import MemoryHub
 from bitcloud_net.nodepool.outcome import RowsChanged
 from bitcloud_net.services.neighbours import IN_STEP_S, LOOK_AGAIN_S, MAX_NEIGHBOURS, Neighbours

@@ -6,10 +6,10 @@ import trio
 
 from bitcloud_net.core.errors import Unavailable
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.row_bodies import NodeBody
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.tables import Role, Table
-from bitcloud_net.services.node_finder import FRESH_S, NodeFinder
+from bitcloud_net.core.nodepool.row_bodies import NodeBody
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.tables import Role, Table
+from bitcloud_net.services.nodepool.node_finder import FRESH_S, NodeFinder
 
 KEY = SigningKey(b"\7" * 32)
 WHERE = ("/ip4/203.0.113.7/tcp/4001",)

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from bitcloud_net.core.caps import ReadCap, parse_cap
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import BadInput
+from bitcloud_net.core.files.caps import ReadCap, parse_cap
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import FileHeader, build_manifest
+from bitcloud_net.core.files.sealing import FileKeys
 from bitcloud_net.core.keys import NodeId, PublicKey
-from bitcloud_net.core.manifest import FileHeader, build_manifest
-from bitcloud_net.core.row_bodies import PlacementBody
-from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.nodepool.row_bodies import PlacementBody
 from bitcloud_net.core.units import MIB
 from bitcloud_net.nodepool.queries import Placement
-from bitcloud_net.services.reader import _confirmed, _contradict, _trimmed
+from bitcloud_net.services.files.reader import _confirmed, _contradict, _trimmed
 from tests.planet.acts import read, write
 from tests.planet.conftest import Open
 

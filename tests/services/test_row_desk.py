@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from bitcloud_net.clock import Clock
-from bitcloud_net.core.bodies.fields import fields_of
 from bitcloud_net.core.errors import BadInput
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.bodies.fields import fields_of
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from bitcloud_net.nodepool.console import Console
 from bitcloud_net.nodepool.queries import Queries
 from bitcloud_net.nodepool.row_store import DATABASE, open_row_store
-from bitcloud_net.services.row_desk import RowDesk
+from bitcloud_net.services.nodepool.row_desk import RowDesk
 from tests.core.row_samples import as_json, plain_body
 
 USER, NODE = SigningKey(b"u" * 32), SigningKey(b"n" * 32)

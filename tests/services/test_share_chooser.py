@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from bitcloud_net.core.audit import leaf_count
-from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import content_id
 from bitcloud_net.core.keys import NodeId, PublicKey
-from bitcloud_net.core.manifest import content_id
-from bitcloud_net.core.row_bodies import PlacementBody
+from bitcloud_net.core.nodepool.row_bodies import PlacementBody
+from bitcloud_net.core.trust.audit import leaf_count
 from bitcloud_net.nodepool.queries import Placement
 from bitcloud_net.nodepool.share_claims import ShareClaim
-from bitcloud_net.services.share_chooser import ShareChooser
+from bitcloud_net.services.trust.share_chooser import ShareChooser
 from tests.core.shares import store
 
 NODE, OTHER = NodeId(b"\1" * 32), NodeId(b"\2" * 32)

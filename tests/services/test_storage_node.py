@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, BitcloudError, LocalFault
-from bitcloud_net.core.table_rules import Table
+from bitcloud_net.core.nodepool.table_rules import Table
+from bitcloud_net.core.trust.verdicts import Ban
 from bitcloud_net.core.units import MIB, PERIOD_S
-from bitcloud_net.core.verdicts import Ban
 from bitcloud_net.services.storage_node import ANNOUNCE_PERIODS, LEAST_CAPACITY_BYTES, LOOK_S
 from bitcloud_net.settings import load_settings
 from bitcloud_net.testing.planet import Machine, World, until

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from bitcloud_net.core.errors import BadInput, LocalFault, Unavailable
-from bitcloud_net.services.transfers import (
+from bitcloud_net.services.files.transfers import (
     AT_RISK_PATIENCE_S,
     MAX_ENDED,
     REMEMBER_S,

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from bitcloud_net.clock import Clock
-from bitcloud_net.core import merkle
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import Coder
-from bitcloud_net.core.layout import Layout
-from bitcloud_net.core.manifest import FileHeader, build_manifest, content_id
-from bitcloud_net.core.sealing import FileKeys
-from bitcloud_net.core.segment import seal_and_code
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import Coder
+from bitcloud_net.core.files.layout import Layout
+from bitcloud_net.core.files.manifest import FileHeader, build_manifest, content_id
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.files.segment import seal_and_code
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.units import SEGMENT_BYTES
 from bitcloud_net.storage.share_file import StoredShare
 from bitcloud_net.storage.share_store import ShareStore

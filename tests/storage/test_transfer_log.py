@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from bitcloud_net.clock import Clock
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import LocalFault
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.segment import SegmentRoots
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.segment import SegmentRoots
 from bitcloud_net.storage import transfer_log
 from bitcloud_net.storage.local_file import PlannedFile
 from bitcloud_net.storage.transfer_log import MAX_ENDED, TransferLog, open_transfer_log

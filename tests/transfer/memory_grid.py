@@ -9,13 +9,13 @@ from random import Random
 
 import trio
 
-from bitcloud_net.core import merkle
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import Refused
+from bitcloud_net.core.files import merkle
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import Manifest, content_id, parse_manifest
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.manifest import Manifest, content_id, parse_manifest
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.share import ShareHeader
 from bitcloud_net.net.memory_network import MemoryHub, MemoryNetwork
 from bitcloud_net.protocols.share_client import PROTOCOL, ShareClients
 from bitcloud_net.protocols.share_server import ShareServer

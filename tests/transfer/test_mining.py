@@ -14,8 +14,8 @@ import pytest
 import trio
 
 from bitcloud_net.core.errors import LocalFault
-from bitcloud_net.core.identity import Difficulty, Puzzle, puzzle_for
-from bitcloud_net.core.table_rules import Role
+from bitcloud_net.core.nodepool.table_rules import Role
+from bitcloud_net.core.trust.identity import Difficulty, Puzzle, puzzle_for
 from bitcloud_net.transfer.mining import IdentityMiner, MiningProgress, Unfinished
 
 

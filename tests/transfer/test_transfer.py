@@ -8,11 +8,11 @@ from random import Random
 import pytest
 import trio
 
-from bitcloud_net.core.code import CodeParams
 from bitcloud_net.core.errors import BadInput, CorruptBlock, PeerFault, Unavailable
-from bitcloud_net.core.false_claims import ClaimKind, SaidBlock, refute
-from bitcloud_net.core.placement import receipts_needed
-from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.placement import receipts_needed
+from bitcloud_net.core.files.sealing import FileKeys
+from bitcloud_net.core.trust.false_claims import ClaimKind, SaidBlock, refute
 from bitcloud_net.core.units import MIB
 from bitcloud_net.transfer.inspect import inspect, provable, verify_file
 from bitcloud_net.transfer.rebuild import rebuild

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from blake3 import blake3
 
-from bitcloud_net.core.sealing import FileKeys
+from bitcloud_net.core.files.sealing import FileKeys
 
 FS: Final = bytes(range(32))
 KEYS: Final = FileKeys.from_secret(FS)

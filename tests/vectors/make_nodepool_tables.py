@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bitcloud_net.core.bodies.fields import fields_of
-from bitcloud_net.core.bodies.kinds import Kind
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.table_rules import DAY_PERIODS, Role, Table, TableRule
+from bitcloud_net.core.nodepool.bodies.fields import fields_of
+from bitcloud_net.core.nodepool.bodies.kinds import Kind
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.table_rules import DAY_PERIODS, Role, Table, TableRule
 from bitcloud_net.core.units import MIB
 from tests.core.row_samples import SAMPLES
 

@@ -13,18 +13,15 @@ from typing import Any
 
 import cbor2
 
-from bitcloud_net.core import beacons, keys
-from bitcloud_net.core.bodies.certificates import CertificateKind
-from bitcloud_net.core.bodies.heads import PUBLIC_HEAD
-from bitcloud_net.core.certificates import Certificate, chain
+from bitcloud_net.core import keys
 from bitcloud_net.core.errors import Refused
-from bitcloud_net.core.heads import CountedRow, RowSum, table_head
-from bitcloud_net.core.identity import Difficulty, network_id, puzzle_for
 from bitcloud_net.core.keys import NodeId, SigningKey
-from bitcloud_net.core.lots import Candidate, draw, neighbourhood_of
-from bitcloud_net.core.mandates import give
-from bitcloud_net.core.partners import NodeRing, assign, position_of
-from bitcloud_net.core.row_bodies import (
+from bitcloud_net.core.nodepool.bodies.certificates import CertificateKind
+from bitcloud_net.core.nodepool.bodies.heads import PUBLIC_HEAD
+from bitcloud_net.core.nodepool.heads import CountedRow, RowSum, table_head
+from bitcloud_net.core.nodepool.mandates import give
+from bitcloud_net.core.nodepool.partners import NodeRing, assign, position_of
+from bitcloud_net.core.nodepool.row_bodies import (
     BeaconBody,
     Body,
     CertificateBody,
@@ -37,11 +34,15 @@ from bitcloud_net.core.row_bodies import (
     PlacementBody,
     UserBody,
 )
-from bitcloud_net.core.rows import SignedRow, make_row
-from bitcloud_net.core.shards import shared_span
-from bitcloud_net.core.table_rules import RULES, Role, Table
-from bitcloud_net.core.verdicts import FaultReason
-from bitcloud_net.core.weights import fair_number, weight_ppm
+from bitcloud_net.core.nodepool.rows import SignedRow, make_row
+from bitcloud_net.core.nodepool.shards import shared_span
+from bitcloud_net.core.nodepool.table_rules import RULES, Role, Table
+from bitcloud_net.core.trust import beacons
+from bitcloud_net.core.trust.certificates import Certificate, chain
+from bitcloud_net.core.trust.identity import Difficulty, network_id, puzzle_for
+from bitcloud_net.core.trust.lots import Candidate, draw, neighbourhood_of
+from bitcloud_net.core.trust.verdicts import FaultReason
+from bitcloud_net.core.trust.weights import fair_number, weight_ppm
 from bitcloud_net.nodepool.proofs import Proof
 from bitcloud_net.wire import row_read as read
 from bitcloud_net.wire import sync_session as wire

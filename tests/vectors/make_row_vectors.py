@@ -14,9 +14,9 @@ from typing import Any
 import cbor2
 
 from bitcloud_net.core import keys
-from bitcloud_net.core.bodies.fields import fields_of
-from bitcloud_net.core.row_bodies import KINDS
-from bitcloud_net.core.table_rules import RULES, Table
+from bitcloud_net.core.nodepool.bodies.fields import fields_of
+from bitcloud_net.core.nodepool.row_bodies import KINDS
+from bitcloud_net.core.nodepool.table_rules import RULES, Table
 from tests.core.row_samples import PERIOD, SAMPLES, Sample, as_json, plain_body
 
 PATH = Path(__file__).with_name("rows.json")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bitcloud_net.core import encoding
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.false_claims import BLOCK_KIND, BlockClaim
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.share import ShareHeader
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.receipt import StorageReceipt
-from bitcloud_net.core.share import ShareHeader
+from bitcloud_net.core.trust.false_claims import BLOCK_KIND, BlockClaim
 from bitcloud_net.core.units import MAX_FRAME_BYTES
 from bitcloud_net.wire import share_session as wire
 from bitcloud_net.wire.frames import pack_frame

@@ -6,13 +6,19 @@ from typing import Any, Final
 
 from blake3 import blake3
 
-from bitcloud_net.core import caps, merkle, padding, placement
-from bitcloud_net.core.caps import ReadCap, VerifyCap
-from bitcloud_net.core.code import CodeParams
-from bitcloud_net.core.erasure import Coder
+from bitcloud_net.core.files import caps, merkle, padding, placement
+from bitcloud_net.core.files.caps import ReadCap, VerifyCap
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.erasure import Coder
+from bitcloud_net.core.files.sealing import (
+    FileKeys,
+    open_segment,
+    seal_box,
+    seal_segment,
+    segment_hash,
+)
 from bitcloud_net.core.keys import NodeId
 from bitcloud_net.core.recovery import Role, role_secret, words_from_seed
-from bitcloud_net.core.sealing import FileKeys, open_segment, seal_box, seal_segment, segment_hash
 from tests.vectors.common import FS, KEYS, Vector, flip, leaf, pattern
 
 

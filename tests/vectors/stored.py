@@ -7,13 +7,13 @@ from typing import Any, Final
 from blake3 import blake3
 
 from bitcloud_net.core import encoding
-from bitcloud_net.core.code import CodeParams
+from bitcloud_net.core.files.code import CodeParams
+from bitcloud_net.core.files.manifest import FileHeader, build_inline, build_manifest, content_id
+from bitcloud_net.core.files.receipt import StorageReceipt
+from bitcloud_net.core.files.sealing import FileKeys, seal_box
+from bitcloud_net.core.files.share import ShareHeader, ShareTrailer
 from bitcloud_net.core.keys import SigningKey
-from bitcloud_net.core.manifest import FileHeader, build_inline, build_manifest, content_id
-from bitcloud_net.core.receipt import StorageReceipt
 from bitcloud_net.core.recovery import Role, role_secret
-from bitcloud_net.core.sealing import FileKeys, seal_box
-from bitcloud_net.core.share import ShareHeader, ShareTrailer
 from tests.core.shares import Stored, store
 from tests.vectors.common import FS, KEYS, Vector, flip, leaf, pattern
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitcloud_net.core import encoding
-from bitcloud_net.core.audit import LACKS, MAX_PATH, Question
 from bitcloud_net.core.errors import Malformed
+from bitcloud_net.core.trust.audit import LACKS, MAX_PATH, Question
 from bitcloud_net.core.units import KIB, LEAF_BYTES
 from bitcloud_net.wire import audit_session as wire
 from bitcloud_net.wire.frames import pack_frame

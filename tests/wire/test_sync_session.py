@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bitcloud_net.core import encoding
 from bitcloud_net.core.errors import Malformed
-from bitcloud_net.core.mandates import MAX_MANDATES, Mandate
-from bitcloud_net.core.shards import LIGHT, MAX_DEPTH
+from bitcloud_net.core.nodepool.mandates import MAX_MANDATES, Mandate
+from bitcloud_net.core.nodepool.shards import LIGHT, MAX_DEPTH
 from bitcloud_net.wire import sync_session as wire
 
 HASHES = st.binary(min_size=32, max_size=32)

@@ -81,7 +81,7 @@ CREATE TABLE np_audience (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX np_audience_reader ON np_audience (reader, tbl);
 
--- How deep each table is cut here (core/shards.py).
+-- How deep each table is cut here (core/nodepool/shards.py).
 CREATE TABLE np_depth (
     tbl   INTEGER NOT NULL PRIMARY KEY,
     depth INTEGER NOT NULL,

@@ -1,0 +1,1 @@
+"""Who is believed: mined identities, certificates, lots, audits, verdicts, random values."""

@@ -1,0 +1,1 @@
+"""The shared database kept in step, complete and at hand."""

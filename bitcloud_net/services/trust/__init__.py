@@ -1,0 +1,1 @@
+"""Identities, audits and bans: what makes strangers work together."""
