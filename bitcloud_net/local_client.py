@@ -102,6 +102,8 @@ class LocalClient:
         parts = self._parts
         received, sent = parts.network.traffic
         per_s = parts.traffic.per_s
+        nodes = await parts.grid.views()
+        known, online = await parts.grid.counts()
         return Status(
             node=parts.network.node_id.hex(),
             person=parts.person,
@@ -109,7 +111,7 @@ class LocalClient:
             addresses=parts.network.addresses,
             network=parts.network_name,
             peers=len(parts.network.peers),
-            nodes=await parts.grid.views(),
+            nodes=nodes,
             promise=await parts.grid.promise(),
             contribution=parts.switches.contribution(),
             rows=sum(parts.rows.counts.values()),
@@ -121,6 +123,8 @@ class LocalClient:
             transfers_running=parts.transfers.running,
             version=__version__,
             sync=replace(parts.syncer.state, owners_lacking=parts.head_watcher.owners_lacking),
+            more_nodes=max(0, known - len(nodes)),
+            more_online=max(0, online - sum(node.online for node in nodes)),
         )
 
     async def entries(self, path: str = "") -> tuple[Entry, ...]:

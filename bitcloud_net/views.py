@@ -344,6 +344,18 @@ class Status:
     transfers_running: int
     version: str
     sync: SyncHealth | None = None
+    more_nodes: int = 0  # storage nodes of a large grid beyond those in ``nodes``
+    more_online: int = 0  # of them are on
+
+    @property
+    def known_nodes(self) -> int:
+        """How many storage nodes there are, listed or not."""
+        return len(self.nodes) + self.more_nodes
+
+    @property
+    def online_nodes(self) -> int:
+        """How many of them are on, as far as this node can tell."""
+        return sum(node.online for node in self.nodes) + self.more_online
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

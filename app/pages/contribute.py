@@ -349,7 +349,7 @@ class ContributePage(QWidget):
         self._held.show_figure(shares, size_text(contribution.used_bytes))
         self._taken.show_figure(size_text(contribution.received_bytes), self.tr("since the start"))
         self._served.show_figure(size_text(contribution.served_bytes), self.tr("since the start"))
-        online = sum(node.online for node in status.nodes) if status else 0
+        online = status.online_nodes if status else 0
         rate = speed_text(status.send_per_s if status else 0)
         self._nodes.show_figure(
             self.tr("{count} online").format(count=online),

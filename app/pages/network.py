@@ -260,8 +260,9 @@ class NetworkPage(QWidget):
         lines = self._model.rowCount()
         self._stack.setCurrentWidget(self.list if lines else self._empty)
         self._count.setVisible(bool(lines))
-        online = sum(node.online for node in nodes)
-        parts = [count_text(lines, "{count} storage node", "{count} storage nodes")]
+        online = status.online_nodes if status is not None else 0
+        more = status.more_nodes if status is not None else 0
+        parts = [count_text(lines + more, "{count} storage node", "{count} storage nodes")]
         parts.append(self.tr("{count} on").format(count=online))
         if bans:
             parts.append(self.tr("{count} banned").format(count=len(bans)))

@@ -175,7 +175,7 @@ class NodeCard(Card):
         elif state is NodeState.OFFLINE:
             text, colour = self.tr("Offline"), tokens.error
         else:
-            online = sum(node.online for node in status.nodes) if status else 0
+            online = status.online_nodes if status else 0
             nodes = count_text(online, "{count} storage node", "{count} storage nodes")
             text, colour = self.tr("Online · {nodes}").format(nodes=nodes), tokens.accent
         self._state.setText(text)

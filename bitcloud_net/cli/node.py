@@ -116,13 +116,12 @@ async def _none_runs(arguments: Namespace) -> None:
 
 
 def _status_lines(now: Status, member: Membership) -> list[str]:
-    online = sum(node.online for node in now.nodes)
     rows = [
         ("you", f"{text.plain(now.person)} ({now.fingerprint})"),
         ("node", now.node),
         ("network", f"{text.plain(now.network)}, {now.peers} connected"),
         *_member(member),
-        ("storage nodes", f"{online} of {len(now.nodes)} online"),
+        ("storage nodes", f"{now.online_nodes} of {now.known_nodes} online"),
         ("promise", _promise(now)),
         *_database(now),
         ("lending", _lending(now)),

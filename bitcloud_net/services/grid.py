@@ -119,6 +119,11 @@ class Grid:
             for node in await self._queries.nodes_of(sorted(nodes[:MAX_VIEWS]))
         )
 
+    async def counts(self) -> tuple[int, int]:
+        """Return how many storage nodes there are, and how many of them are on."""
+        nodes = await self.nodes()
+        return len(nodes), self._online(nodes)
+
     async def addresses(self) -> Mapping[NodeId, tuple[str, ...]]:
         """Return where nodes of the grid may be reached, the nearest ``MAX_REACHED`` of them."""
         return await self._queries.whereabouts(

@@ -64,3 +64,17 @@ async def test_who_is_on(clock: MockClock, world: Open) -> None:
         with pytest.raises(Unavailable) as caught:
             await mary.client._parts.grid.place(bytes(16))
         assert caught.value.detail == {"have": 1, "need": 2}
+
+
+async def test_a_large_grid_is_counted_whole_and_listed_in_part(
+    clock: MockClock, world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitcloud_net.services.grid.MAX_VIEWS", 4)
+    async with world(nodes=7) as grid:
+        mary = await grid.join("Mary")
+        await grid.settle()
+        await grid.switch_off(2)
+        await trio.sleep(2)
+        status = await mary.client.status()
+        assert [node.online for node in status.nodes] == [True] * 4, "those that are on come first"
+        assert (status.known_nodes, status.online_nodes) == (7, 5)
