@@ -47,7 +47,8 @@ async def sql(arguments: Namespace, out: Output) -> int:
         _save_whole(arguments.output, write(found.columns, found.rows), force=arguments.force)
         out.note(f"saved {_rows(len(found.rows))} in {text.plain(str(arguments.output))}")
     elif as_csv:
-        out.data(csv_text(found.columns, found.rows).encode())
+        csv = csv_text(found.columns, found.rows)
+        out.data((_obeying_nothing(csv) if out.is_terminal else csv).encode())
         out.flush()
     else:
         out.answer(json_objects(found.columns, found.rows), _table(found))
@@ -63,6 +64,10 @@ async def sync(arguments: Namespace, out: Output) -> None:
     nodes = "one node" if done.nodes == 1 else f"{done.nodes} nodes"
     moved = f"{_rows(done.received)} new here, {_rows(done.sent)} new there"
     out.answer(done, [f"compared with {nodes}: {moved}"])
+
+
+def _obeying_nothing(csv: str) -> str:
+    return "\n".join(text.plain(line.removesuffix("\r")) for line in csv.split("\n"))
 
 
 def _wants_csv(arguments: Namespace, out: Output) -> bool:

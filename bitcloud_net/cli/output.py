@@ -29,6 +29,11 @@ class Output:
         """Whether somebody looks at stderr."""
         return self._stderr.isatty()
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the answer goes to a screen, which obeys control characters."""
+        return self._stdout.isatty()
+
     def answer(self, value: Any, lines: Iterable[str]) -> None:
         """Give the answer: ``value`` as one JSON document on one line, or ``lines`` of text."""
         self.answered = True

@@ -47,6 +47,16 @@ def test_sql_as_csv(bitcloud: Any, nodepool: Path) -> None:
     assert list(csv.reader(io.StringIO(result.out))) == [["nickname", "seq"], ["Mary", "1"]]
 
 
+def test_csv_on_a_screen_moves_no_cursor(
+    bitcloud: Any, nodepool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitcloud_net.cli.output.Output.is_terminal", True)
+    result = bitcloud("sql", "--csv", "SELECT 'a\x1b[2J\u202e' AS b")
+    assert not {"\x1b", "\u202e", "\r"} & set(result.out)
+    assert result.out.startswith("b\n")
+    assert "[2J" in result.out
+
+
 def test_sql_into_a_file(bitcloud: Any, nodepool: Path, tmp_path: Path) -> None:
     statement = "SELECT nickname, key, NULL AS none, 9007199254740993 AS big FROM user ORDER BY key"
     table, document = tmp_path / "people.csv", tmp_path / "people.json"
