@@ -18,8 +18,8 @@ run: setup ## open the desktop on a local test grid; without a display, tell the
 		exec .venv/bin/bitcloud demo; \
 	fi
 
-test: setup lint ## lint, then run every test
-	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -rs
+test: setup lint ## lint, then run every test, on all cores
+	QT_QPA_PLATFORM=offscreen $(PYTHON) -m pytest -rs -n auto --maxprocesses 8 --dist loadgroup
 
 lint: setup ## ruff, mypy --strict, import-linter
 	.venv/bin/ruff check .

@@ -80,6 +80,7 @@ async def test_repair_moves_shares_from_nodes_that_are_gone(
         await mary.client.publish([write(scratch / "file.bin", data)])
         await grid.settle()
         await grid.add_nodes(4)
+        await grid.settle()
         gone = [
             grid.named(h.node) for h in (await mary.client.check("Public/Mary/file.bin")).holders
         ]
